@@ -1,0 +1,68 @@
+import type { Server } from '../upstream/server.ts';
+
+/**
+ * The balancing methods, by nginx's words (`hash`/`hash consistent` take their key from the pick).
+ * This folder is compiled twice, to JavaScript and to LuaJIT: no clock, no I/O, no Node API, no Map/Set iteration, no
+ * try/catch, no regular expressions; numbers are doubles; never rely on JavaScript truthiness of 0 or ''.
+ */
+export type Method =
+  | 'round_robin'
+  | 'least_conn'
+  | 'ip_hash'
+  | 'hash'
+  | 'hash_consistent'
+  | 'random'
+  | 'random_two_least_conn'
+  | 'ewma'
+  | 'bounded_hash';
+
+export interface BalancerOptions {
+  readonly method: Method;
+  /** Start of the round-robin cycle and of random choices; 0 gives nginx's exact sequence. @default 0 */
+  readonly seed: number;
+  /** `bounded_hash`: a server takes at most this many times the mean load. @default 1.25 */
+  readonly loadFactor: number;
+}
+
+/**
+ * The live state of one server inside a balancer. The object stays the same for as long as its address stays in the list,
+ * over any number of rebuilds, so a request may keep it and hand it back after the list was replaced.
+ */
+export interface Peer {
+  /** Attributes of the newest list that had this address. */
+  server: Server;
+  /** Requests now at this server, by this process. */
+  conns: number;
+  /** Requests now at this server by other workers, as last heard; 0 in a single process. */
+  otherConns: number;
+  /** Failures within `fail_timeout`, as nginx counts them. */
+  fails: number;
+  /** When it last failed or was probed, and last failed; the clock of `pick` (milliseconds). */
+  checked: number;
+  accessed: number;
+}
+
+/** What one pick may depend on. */
+export interface PickRequest {
+  /** Monotonic milliseconds. */
+  now: number;
+  /** The hash key; for `ip_hash` the client's address in binary text (4 or 16 bytes); '' for other methods. */
+  key: string;
+  /** Peers this request already tried, in order; never picked again. */
+  tried: Peer[];
+}
+
+/**
+ * The policy that picks one server of a list for one request. Built whole from a list and replaced whole by
+ * `createBalancer(options, servers, previous)`, which carries over the state of the servers that stay.
+ */
+export interface Balancer {
+  readonly method: Method;
+  readonly peers: readonly Peer[];
+  /** How many different servers one request may try now: all that are not down. At least 1. */
+  readonly tries: number;
+  /** The peer to use, already counted in `conns`; undefined when every eligible server was tried or none is usable. */
+  pick(request: PickRequest): Peer | undefined;
+  /** Ends one attempt begun by `pick`. `failed` as nginx's proxy_next_upstream conditions define it. */
+  done(peer: Peer, failed: boolean, now: number, responseMs: number): void;
+}

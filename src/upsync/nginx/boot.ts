@@ -1,0 +1,26 @@
+import type { BalancerOptions } from '../../balancer/balancer.ts';
+import type { Server } from '../../upstream/server.ts';
+
+/**
+ * What the workers are told by the translated configuration, before the engine speaks: written by the translator into
+ * the runtime directory, read by `init_by_lua` in the nginx master.
+ */
+export interface BootConfig {
+  readonly upstreams: readonly BootUpstream[];
+}
+
+/** Every upstream of the http block in configuration order, implicit ones (`proxy_pass http://ip:port`) included. */
+export type BootUpstream =
+  | {
+      readonly kind: 'upsync';
+      readonly name: string;
+      readonly balancer: BalancerOptions;
+      /** The list to start with: the `server` lines, or the dump file when there is one. */
+      readonly servers: readonly Server[];
+    }
+  | {
+      readonly kind: 'plain';
+      readonly name: string;
+      /** `upstream_show` lines without indentation: `server 10.0.0.1:80 weight=1 max_fails=1 fail_timeout=10s;`. */
+      readonly lines: readonly string[];
+    };

@@ -1,0 +1,29 @@
+import type { Snapshot } from '../upstream/snapshot.ts';
+
+/** What one worker (an nginx worker process, or this process) says of one upstream. */
+export interface WorkerReport {
+  readonly pid: number;
+  /** The snapshot version this worker now uses, or undefined when it runs a list this target did not give it. */
+  readonly version: number | undefined;
+}
+
+/** What a target reports after a snapshot was put to work. */
+export interface ApplyReport {
+  readonly upstream: string;
+  readonly version: number;
+  readonly workers: readonly WorkerReport[];
+}
+
+/**
+ * Somewhere lists are put to work.
+ *
+ * `apply` is all-or-nothing and idempotent by version: a snapshot that is already in use changes nothing. It resolves when
+ * the list is in force for the next request, and rejects with an `UpsyncError` (code `TARGET_…`) when the old list still
+ * is; the caller decides about trying again. It never empties a target because of a failure.
+ */
+export interface Target {
+  /** For logs and pages: `nginx /run/upsync/control.sock`. */
+  readonly description: string;
+  apply(snapshot: Snapshot, signal?: AbortSignal): Promise<ApplyReport>;
+  close(): Promise<void>;
+}
