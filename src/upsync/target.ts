@@ -1,3 +1,4 @@
+import type { Result } from '../upstream/errors.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
 
 /** What one worker (an nginx worker process, or this process) says of one upstream. */
@@ -25,5 +26,15 @@ export interface Target {
   /** For logs and pages: `nginx /run/upsync/control.sock`. */
   readonly description: string;
   apply(snapshot: Snapshot, signal?: AbortSignal): Promise<ApplyReport>;
+  /**
+   * As `apply` for many upstreams in one go; the results stand in the order of the snapshots, and one that fails does not
+   * fail the others. Rejects when the target cannot be reached at all.
+   */
+  applyMany?(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<readonly Result<ApplyReport>[]>;
+  /**
+   * What the workers use now, for every upstream this target was given; asked once a second so that a list lost behind our
+   * back (nginx restarted, a new worker) is noticed and put back. Targets that cannot lose a list leave it out.
+   */
+  reports?(signal?: AbortSignal): Promise<readonly ApplyReport[]>;
   close(): Promise<void>;
 }
