@@ -1,0 +1,35 @@
+/** Median with its spread over the rounds of one measurement. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly rounds: readonly number[];
+}
+
+/** Median, minimum and maximum of the rounds; throws on an empty list, since a missing measurement must not look like 0. */
+export function spread(rounds: readonly number[]): Spread {
+  if (rounds.length === 0) throw new Error('no rounds to summarise');
+  const sorted = [...rounds].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { median, min: sorted[0]!, max: sorted[sorted.length - 1]!, rounds };
+}
+
+/** Round by round ratios, so that drift of the machine between rounds cancels out. */
+export function ratio(ours: readonly number[], base: readonly number[]): Spread {
+  const pairs = Math.min(ours.length, base.length);
+  return spread(Array.from({ length: pairs }, (_, round) => ours[round]! / base[round]!));
+}
+
+/** The variants in the order of one round: reversed every other round, so that neither always goes first. */
+export function alternate<T>(variants: readonly T[], round: number): readonly T[] {
+  return round % 2 === 0 ? variants : [...variants].reverse();
+}
+
+/** A number as a reader wants it: three significant digits, thousands separated. */
+export function pretty(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size >= 100) return Math.round(value).toLocaleString('en-GB').replaceAll(',', ' ');
+  return String(Number(value.toPrecision(3)));
+}
