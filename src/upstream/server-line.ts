@@ -1,6 +1,7 @@
 import { parseAddress } from './address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { errorText, type RejectedEntry, UpsyncError } from './errors.ts';
+import { parseSeconds } from './seconds.ts';
 import { createServer, type Server, SERVER_DEFAULTS } from './server.ts';
 
 /** Largest weight kept; a larger one counts as this one. */
@@ -37,7 +38,7 @@ export function parseServerWords(
     } else if (name === 'weight') attributes.weight = Math.min(count(name, value, 1), MAX_WEIGHT);
     else if (name === 'max_fails') attributes.maxFails = count(name, value, 0);
     else if (name === 'max_conns') attributes.maxConns = count(name, value, 0);
-    else if (name === 'fail_timeout') attributes.failTimeoutMs = wholeSeconds(name, value);
+    else if (name === 'fail_timeout') attributes.failTimeoutMs = parseSeconds(value);
     else if (name === 'slow_start') attributes.slowStartMs = parseDuration(value);
     else throw badLine(`${quoted(word)} is not a parameter of a server line`);
   }
@@ -122,12 +123,6 @@ function count(name: string, value: string, least: number): number {
   const number = /^\d{1,15}$/.test(value) ? Number(value) : -1;
   if (number < least) throw badLine(`${name}=${quoted(value)} must be a whole number from ${least}`);
   return Math.min(number, MAX_COUNT);
-}
-
-function wholeSeconds(name: string, value: string): number {
-  const ms = parseDuration(value);
-  if (ms % 1000 !== 0) throw badLine(`${name}=${quoted(value)} must be whole seconds`);
-  return ms;
 }
 
 function quoted(text: string): string {
