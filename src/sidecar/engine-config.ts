@@ -118,6 +118,7 @@ const planSchema = z.strictObject({
     seed: z.number(),
     loadFactor: z.number().min(1),
   }),
+  slowStartMs: duration.optional(),
   initial: z.array(serverSchema),
   where: z.string(),
 });

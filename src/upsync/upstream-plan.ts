@@ -13,6 +13,8 @@ export interface UpstreamPlan {
   /** Where the last good list is kept. @default /tmp/servers_<name>.conf */
   readonly dumpPath: string;
   readonly balancer: BalancerOptions;
+  /** Ramp of servers whose registry entry names none, in milliseconds. @default 0 */
+  readonly slowStartMs?: number;
   /** The list to start with when there is no dump file: the `server` lines of the upstream. */
   readonly initial: readonly Server[];
   /** `file:line` of the `upsync` directive, for messages. */

@@ -15,6 +15,8 @@ export type BootUpstream =
       readonly kind: 'upsync';
       readonly name: string;
       readonly balancer: BalancerOptions;
+      /** What the hash methods hash, as written, nginx variables in it: `$request_uri$arg_id`. */
+      readonly hashKey?: string;
       /** The list to start with: the `server` lines, or the dump file when there is one. */
       readonly servers: readonly Server[];
     }
