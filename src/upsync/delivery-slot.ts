@@ -1,0 +1,73 @@
+import { Backoff } from '../upstream/backoff.ts';
+import { type Snapshot } from '../upstream/snapshot.ts';
+import { type ApplyReport } from './target.ts';
+
+/** Checks in a row that a worker may be behind before its list is sent again. */
+const PATIENCE = 3;
+
+/** How far one target is with one upstream. */
+export interface Slot {
+  wanted: Snapshot;
+  delivered: ApplyReport | undefined;
+  /** Attempts that ended, to tell a question asked before one from a question asked after. */
+  attempts: number;
+  /** `wanted` is still to be applied. */
+  due: boolean;
+  /** An attempt is under way. */
+  busy: boolean;
+  /** Checks in a row that found a worker behind. */
+  lagging: number;
+  readonly backoff: Backoff;
+  /** Runs while a failed attempt waits for its next try. */
+  timer: NodeJS.Timeout | undefined;
+  error: string | undefined;
+}
+
+export function createSlot(wanted: Snapshot, random: (() => number) | undefined): Slot {
+  return {
+    wanted,
+    delivered: undefined,
+    attempts: 0,
+    due: true,
+    busy: false,
+    lagging: 0,
+    backoff: new Backoff({ baseMs: 100, capMs: 2000, ...(random && { random }) }),
+    timer: undefined,
+    error: undefined,
+  };
+}
+
+/** True while there is something to wait for that is not a pause after a failure. */
+export function isUnfinished(slot: Slot): boolean {
+  return slot.busy || (slot.due && slot.timer === undefined);
+}
+
+/**
+ * Compares what a target says with what it confirmed before, and marks as due what it lost: another version than it
+ * confirmed, or a worker that stays behind.
+ * @param asked each slot's `attempts` when the target was asked; one that moved since cannot be compared.
+ * @returns upstreams to be told about, each once per incident.
+ */
+export function markLost(
+  slots: ReadonlyMap<string, Slot>,
+  reports: ReadonlyMap<string, ApplyReport>,
+  asked: ReadonlyMap<string, number>,
+): { readonly lost: readonly string[]; readonly behind: readonly string[] } {
+  const lost: string[] = [];
+  const behind: string[] = [];
+  for (const [upstream, slot] of slots) {
+    if (slot.delivered === undefined || slot.due || slot.busy || asked.get(upstream) !== slot.attempts)
+      continue;
+    const report = reports.get(upstream);
+    if (report?.version !== slot.delivered.version) {
+      lost.push(upstream);
+      slot.due = true;
+    } else if (report.workers.every((worker) => worker.version === report.version)) {
+      slot.lagging = 0;
+    } else if (++slot.lagging % PATIENCE === 0) {
+      slot.due = true;
+      if (slot.lagging === PATIENCE) behind.push(upstream);
+    }
+  }
+  return { lost, behind };
+}
