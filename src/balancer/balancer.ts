@@ -1,4 +1,4 @@
-import type { Server } from '../upstream/server.ts';
+import { type Server } from '../upstream/server-type.ts';
 
 /**
  * The balancing methods, by nginx's words (`hash`/`hash consistent` take their key from the pick).
@@ -25,7 +25,7 @@ export interface BalancerOptions {
 }
 
 /**
- * The live state of one server inside a balancer. The object stays the same for as long as its address stays in the list,
+ * The live state of one server inside a balancer; read-only for callers. The object stays the same for as long as its address stays in the list,
  * over any number of rebuilds, so a request may keep it and hand it back after the list was replaced.
  */
 export interface Peer {
@@ -46,7 +46,11 @@ export interface Peer {
 export interface PickRequest {
   /** Monotonic milliseconds. */
   now: number;
-  /** The hash key; for `ip_hash` the client's address in binary text (4 or 16 bytes); '' for other methods. */
+  /**
+   * The hash key as bytes: one character per byte, so a JavaScript caller passes `latin1` text of the UTF-8 bytes. For
+   * `ip_hash` the client's address in binary text (4 or 16 bytes; anything else counts as a unix socket); '' for other
+   * methods.
+   */
   key: string;
   /** Peers this request already tried, in order; never picked again. */
   tried: Peer[];
@@ -59,10 +63,19 @@ export interface PickRequest {
 export interface Balancer {
   readonly method: Method;
   readonly peers: readonly Peer[];
-  /** How many different servers one request may try now: all that are not down. At least 1. */
+  /** How many different servers one request may try now: all that are not down or draining. At least 1. */
   readonly tries: number;
+  /**
+   * How often a pick found every server failed and therefore forgot all failures (`fails` is 0 again); whoever shares
+   * failures with other workers compares it after a pick and clears what is shared.
+   */
+  readonly resets: number;
   /** The peer to use, already counted in `conns`; undefined when every eligible server was tried or none is usable. */
   pick(request: PickRequest): Peer | undefined;
   /** Ends one attempt begun by `pick`. `failed` as nginx's proxy_next_upstream conditions define it. */
   done(peer: Peer, failed: boolean, now: number, responseMs: number): void;
+  /** Takes over what other workers counted; never write these fields of a `Peer` directly. */
+  observe(peer: Peer, fails: number, checked: number, accessed: number, now: number): void;
+  /** Tells how many requests other workers have at `peer`; never write `otherConns` directly. */
+  setOtherConns(peer: Peer, count: number, now: number): void;
 }

@@ -1,0 +1,114 @@
+import { type Balancer, type Method, type Peer, type PickRequest } from './balancer.ts';
+import { type Chooser } from './chooser.ts';
+import { isFull, isServing, wasTried, type PoolPeer } from './peer.ts';
+import { type Pool } from './pool.ts';
+
+/**
+ * Every method's balancer: two pools, nginx's passive health, and the method's chooser where it has one.
+ * Source: nginx 1.22, behaviour of ngx_http_upstream_round_robin.c; a single server's failures are not counted there.
+ */
+export class PoolBalancer implements Balancer {
+  readonly method: Method;
+  readonly peers: readonly PoolPeer[];
+  readonly tries: number;
+  readonly primary: Pool;
+  readonly backup: Pool;
+  readonly chooser: Chooser | undefined;
+  resets = 0;
+  /** The only server of the list, which gets every request whatever its failures. */
+  private readonly single: PoolPeer | undefined;
+  private readonly hasBackup: boolean;
+
+  constructor(method: Method, peers: PoolPeer[], primary: Pool, backup: Pool, chooser?: Chooser) {
+    this.method = method;
+    this.peers = peers;
+    this.primary = primary;
+    this.backup = backup;
+    this.hasBackup = backup.peers.length > 0;
+    this.single = peers.length === 1 ? peers[0] : undefined;
+    this.chooser = this.single === undefined ? chooser : undefined;
+    let tries = 0;
+    for (const peer of peers) if (isServing(peer)) tries += 1;
+    this.tries = Math.max(1, tries);
+  }
+
+  pick(request: PickRequest): Peer | undefined {
+    if (this.single !== undefined) return this.pickSingle(this.single, request);
+    const now = request.now;
+    let peer = this.find(request, now);
+    if (peer === undefined && request.tried.length === 0 && this.forgiveAll(now))
+      peer = this.find(request, now);
+    if (peer === undefined) return undefined;
+    (peer.home as Pool).take(peer, now);
+    return peer;
+  }
+
+  done(peer: Peer, failed: boolean, now: number, responseMs: number): void {
+    const own = peer as PoolPeer;
+    const pool = own.home as Pool | undefined;
+    const conns = Math.max(0, own.conns - 1);
+    if (pool === undefined) {
+      own.conns = conns;
+      return;
+    }
+    pool.setLoad(own, conns, own.otherConns, now);
+    if (this.single === undefined) {
+      if (failed) {
+        this.setHealth(own, own.fails + 1, now, now, now);
+        pool.punish(own, now);
+      } else if (own.accessed < own.checked) {
+        this.setHealth(own, 0, own.checked, own.accessed, now);
+      }
+    }
+    if (this.chooser !== undefined && this.chooser.ended !== undefined)
+      this.chooser.ended(own, now, responseMs);
+  }
+
+  observe(peer: Peer, fails: number, checked: number, accessed: number, now: number): void {
+    this.setHealth(peer as PoolPeer, fails, checked, accessed, now);
+  }
+
+  setOtherConns(peer: Peer, count: number, now: number): void {
+    const own = peer as PoolPeer;
+    const pool = own.home as Pool | undefined;
+    if (pool !== undefined && own.otherConns !== count) pool.setLoad(own, own.conns, count, now);
+  }
+
+  private pickSingle(peer: PoolPeer, request: PickRequest): Peer | undefined {
+    if (!isServing(peer) || isFull(peer) || wasTried(request.tried, peer)) return undefined;
+    (peer.home as Pool).setLoad(peer, peer.conns + 1, peer.otherConns, request.now);
+    return peer;
+  }
+
+  private find(request: PickRequest, now: number): PoolPeer | undefined {
+    this.primary.refresh(now);
+    let peer: PoolPeer | undefined;
+    if (this.chooser !== undefined) peer = this.chooser.choose(request);
+    if (peer === undefined) peer = this.primary.next(request.tried);
+    if (peer === undefined && this.hasBackup) {
+      this.backup.refresh(now);
+      peer = this.backup.next(request.tried);
+    }
+    return peer;
+  }
+
+  /** A list of which every server failed is tried again rather than refused until a timeout ends. */
+  private forgiveAll(now: number): boolean {
+    const primary = this.primary.forgive(now);
+    const backup = this.backup.forgive(now);
+    if (primary || backup) this.resets += 1;
+    return primary || backup;
+  }
+
+  private setHealth(peer: PoolPeer, fails: number, checked: number, accessed: number, now: number): void {
+    const maxFails = peer.server.maxFails;
+    const wasOut = maxFails > 0 && peer.fails >= maxFails;
+    peer.fails = fails;
+    peer.checked = checked;
+    peer.accessed = accessed;
+    const pool = peer.home as Pool | undefined;
+    if (pool === undefined || maxFails === 0) return;
+    if (wasOut && fails < maxFails) pool.startRamp(peer, now);
+    if (wasOut || fails >= maxFails) pool.settle(peer, now);
+  }
+}
