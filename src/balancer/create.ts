@@ -1,6 +1,7 @@
 import { type Server } from '../upstream/server-type.ts';
 import { type Balancer, type BalancerOptions } from './balancer.ts';
 import { carryOver } from './carry-over.ts';
+import { LeastConnShelf } from './least-conn.ts';
 import { type PoolPeer } from './peer.ts';
 import { PoolBalancer } from './pool-balancer.ts';
 import { Pool } from './pool.ts';
@@ -22,14 +23,21 @@ export function createBalancer(
     before.backup.dissolve();
   }
   const peers = carryOver(servers, before === undefined ? [] : before.peers);
-  const primary = new Pool(new Wheel(), false, true);
-  const backup = new Pool(new Wheel(), false, true);
+  const primary = createPool(options);
+  const backup = createPool(options);
   for (const peer of peers) (peer.server.backup ? backup : primary).join(peer);
   if (before === undefined && options.seed !== 0) {
     turnTo(primary, peers, options.seed);
     turnTo(backup, peers, options.seed);
   }
   return new PoolBalancer(options.method, peers, primary, backup);
+}
+
+function createPool(options: BalancerOptions): Pool {
+  const byLoad = options.method === 'least_conn';
+  // As in nginx Plus: a hash or a random choice goes by the configured weights, so a slow start has no place there.
+  const ramps = byLoad || options.method === 'round_robin' || options.method === 'ewma';
+  return new Pool(byLoad ? new LeastConnShelf() : new Wheel(), byLoad, ramps);
 }
 
 /** Starts the cycle elsewhere, by as many choices as one round or a few thousand have. */

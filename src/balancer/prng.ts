@@ -1,21 +1,27 @@
 /**
- * Numbers that look random and are the same in JavaScript and Lua: a linear congruential generator whose products stay
- * below 2^53, so that plain doubles compute it exactly. Not for secrets.
+ * Numbers that look random and are the same in JavaScript and Lua: Marsaglia's xorshift on 32 bits. Not for secrets.
  */
 export class Prng {
   private state: number;
 
-  /** Any number; its whole part modulo 2^31 is the seed. */
+  /** Any whole number below 2^53. */
   constructor(seed: number) {
-    this.state = Math.floor(Math.abs(seed)) % 2147483648;
-    // Neighbouring seeds, such as worker pids, start close to each other; a few steps take them apart.
-    for (let i = 0; i < 4; i++) this.below(1);
+    const low = Math.floor(Math.abs(seed)) % 4294967296;
+    // Zero is the one state that xorshift never leaves.
+    this.state = (low ^ 0x5bd1e995) | 0;
+    if (this.state === 0) this.state = 1;
+    // Neighbouring seeds, such as worker pids, start close to each other; some steps take them apart.
+    for (let i = 0; i < 16; i++) this.below(1);
   }
 
-  /** A whole number from 0 to `limit` - 1; `limit` is at most 2^31. */
+  /** A whole number from 0 to `limit` - 1; `limit` is at most 2^32. */
   below(limit: number): number {
-    // Numerical Recipes' multiplier needs 31 + 21 bits.
-    this.state = (this.state * 1664525 + 1013904223) % 2147483648;
-    return Math.floor((this.state / 2147483648) * limit);
+    let x = this.state;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.state = x;
+    // Both languages give a signed 32-bit number here.
+    return Math.floor(((x < 0 ? x + 4294967296 : x) / 4294967296) * limit);
   }
 }
