@@ -1,0 +1,56 @@
+import { blockingReplies } from './consul-blocking.ts';
+import { type ConsulQuery, consulQuery } from './consul-query.ts';
+import { type RegistryHttp, type RegistryReply } from './http.ts';
+import { PollFloor } from './poll-floor.ts';
+import { sameList } from './same-list.ts';
+import { type Source, type SourceList, type SourceOptions } from './source.ts';
+import { untilAborted } from './until-aborted.ts';
+
+/** How one kind of Consul reply is read. */
+export interface ConsulReading {
+  /** First word of the description. */
+  readonly kind: string;
+  /** Statuses besides 200 that carry a list. */
+  readonly alsoOk: readonly number[];
+  /** @throws {SourceError} when the reply holds no list. */
+  readonly read: (reply: RegistryReply) => SourceList;
+}
+
+/** One upstream that follows Consul with a long poll of its own. */
+export class ConsulListSource implements Source {
+  readonly description: string;
+  readonly #http: RegistryHttp;
+  readonly #options: SourceOptions;
+  readonly #reading: ConsulReading;
+  readonly #query: ConsulQuery;
+  readonly #floor: PollFloor;
+  #last: SourceList | undefined;
+
+  /** @throws {SourceError} SOURCE_BAD_OPTIONS when the options do not fit the type. */
+  constructor(options: SourceOptions, http: RegistryHttp, reading: ConsulReading) {
+    this.#http = http;
+    this.#options = options;
+    this.#reading = reading;
+    this.#query = consulQuery(options);
+    this.#floor = new PollFloor(options.intervalMs);
+    this.description = `${reading.kind} ${http.description}${this.#query.path}`;
+  }
+
+  lists(signal: AbortSignal): AsyncIterable<SourceList> {
+    return untilAborted(this.#lists(signal), signal);
+  }
+
+  async *#lists(signal: AbortSignal): AsyncGenerator<SourceList> {
+    const { intervalMs, timeoutMs } = this.#options;
+    const { alsoOk, read } = this.#reading;
+    const decode = (reply: RegistryReply) => {
+      const value = read(reply);
+      const changed = this.#last === undefined || !sameList(this.#last, value);
+      this.#last = value;
+      return { value, changed };
+    };
+    const options = { http: this.#http, query: this.#query, floor: this.#floor, intervalMs, timeoutMs };
+    for await (const { value, index } of blockingReplies({ ...options, alsoOk, decode }, signal))
+      yield index === undefined ? value : { ...value, index };
+  }
+}
