@@ -16,7 +16,10 @@ export class Wheel implements Shelf {
   /** Sum of the weights of all groups' peers. */
   private total = 0;
   private turn = 0;
+  /** The groups that have peers, and in the same order their weights and top keys: one flat scan per pick. */
   private readonly groups: Group[] = [];
+  private readonly weights: number[] = [];
+  private readonly topKeys: number[] = [];
   private readonly byWeight: Record<number, Group | undefined> = {};
   /** Peers whose effective weight is below their weight; few, and not for long. */
   private readonly weak: PoolPeer[] = [];
@@ -42,6 +45,7 @@ export class Wheel implements Shelf {
     peer.current += group.weight * this.turn;
     this.total -= group.weight;
     if (group.size === 0) this.dropGroup(group);
+    else this.topKeys[group.place] = group.topKey();
   }
 
   /** The only peer; `size` must be 1. */
@@ -54,29 +58,36 @@ export class Wheel implements Shelf {
     if (this.turn >= MAX_TURN) this.rewind();
     const turn = this.turn + 1;
     this.turn = turn;
-    const groups = this.groups;
-    const count = groups.length;
-    let best: PoolPeer | undefined;
-    let bestValue = 0;
+    const weights = this.weights;
+    const topKeys = this.topKeys;
+    const count = topKeys.length;
+    let best = -1;
+    let bestValue = -Infinity;
     for (let i = 0; i < count; i++) {
-      const group = groups[i]!;
-      const value = group.topKey() + group.weight * turn;
-      if (best === undefined || value > bestValue) {
-        best = group.top();
+      const value = topKeys[i]! + weights[i]! * turn;
+      if (value > bestValue || (value === bestValue && this.isEarlier(i, best))) {
+        best = i;
         bestValue = value;
-      } else if (value === bestValue && group.top().index < best.index) {
-        best = group.top();
       }
     }
     if (this.weak.length > 0) return this.nextWithWeak(best, bestValue);
-    if (best !== undefined) (best.group as Group).lowerTop(this.total);
-    return best;
+    if (best < 0) return undefined;
+    const group = this.groups[best]!;
+    const peer = group.top();
+    group.lowerTop(this.total);
+    topKeys[best] = group.topKey();
+    return peer;
   }
 
-  private nextWithWeak(strong: PoolPeer | undefined, strongValue: number): PoolPeer | undefined {
+  private isEarlier(group: number, other: number): boolean {
+    return this.groups[group]!.top().index < this.groups[other]!.top().index;
+  }
+
+  private nextWithWeak(strong: number, strongValue: number): PoolPeer | undefined {
     const weak = this.weak;
     const count = weak.length;
-    let best = strong;
+    const group = strong < 0 ? undefined : this.groups[strong]!;
+    let best = group === undefined ? undefined : group.top();
     let bestValue = strongValue;
     let total = this.total;
     for (let i = 0; i < count; i++) {
@@ -93,9 +104,11 @@ export class Wheel implements Shelf {
         bestValue = peer.current;
       }
     }
-    if (best !== undefined) {
-      if (best.group !== undefined) (best.group as Group).lowerTop(total);
-      else best.current -= total;
+    if (group !== undefined && best === group.top()) {
+      group.lowerTop(total);
+      this.topKeys[strong] = group.topKey();
+    } else if (best !== undefined) {
+      best.current -= total;
     }
     for (let i = count - 1; i >= 0; i--) {
       const peer = weak[i]!;
@@ -117,9 +130,12 @@ export class Wheel implements Shelf {
     if (group.size === 0) {
       group.place = this.groups.length;
       this.groups.push(group);
+      this.weights.push(weight);
+      this.topKeys.push(0);
     }
     peer.current -= weight * this.turn;
     group.add(peer);
+    this.topKeys[group.place] = group.topKey();
     this.total += weight;
   }
 
@@ -132,13 +148,21 @@ export class Wheel implements Shelf {
 
   private dropGroup(group: Group): void {
     const last = this.groups.pop()!;
+    const weight = this.weights.pop()!;
+    const topKey = this.topKeys.pop()!;
     if (last === group) return;
-    this.groups[group.place] = last;
-    last.place = group.place;
+    const place = group.place;
+    this.groups[place] = last;
+    this.weights[place] = weight;
+    this.topKeys[place] = topKey;
+    last.place = place;
   }
 
   private rewind(): void {
-    for (const group of this.groups) group.shift(group.weight * this.turn);
+    for (const group of this.groups) {
+      group.shift(group.weight * this.turn);
+      this.topKeys[group.place] = group.topKey();
+    }
     this.turn = 0;
   }
 }
