@@ -44,6 +44,20 @@ public final class CommandCases {
                 answer.put("match", RpcCommandUtil.match(input.getString("expression"), input.getString("path")));
                 return answer;
             }
+            if (input.containsKey("server")) {
+                answer.put(
+                        "canServe",
+                        URL.valueOf(input.getString("server")).canServe(URL.valueOf(input.getString("consumer"))));
+                return answer;
+            }
+            if (input.containsKey("encode")) {
+                answer.put("encoded", java.net.URLEncoder.encode(input.getString("encode"), "UTF-8"));
+                return answer;
+            }
+            if (input.containsKey("decode")) {
+                answer.put("decoded", java.net.URLDecoder.decode(input.getString("decode"), "UTF-8"));
+                return answer;
+            }
             if (input.containsKey("url")) {
                 URL url = URL.valueOf(input.getString("url"));
                 answer.put("protocol", url.getProtocol());
