@@ -1,0 +1,81 @@
+import { buildConnector, Pool } from 'undici';
+import { parseAddress } from '../../upstream/address.ts';
+
+/** Options for the connection pool of each server; undici's own, less what the dispatcher decides itself. */
+export type PoolOptions = Omit<Pool.Options, 'connect' | 'factory' | 'socketPath'> & {
+  /** TLS and socket options of undici's connector. */
+  readonly connect?: buildConnector.BuildOptions;
+};
+
+type PoolEvent = 'connect' | 'disconnect' | 'connectionError' | 'drain';
+const POOL_EVENTS: readonly PoolEvent[] = ['connect', 'disconnect', 'connectionError', 'drain'];
+
+/**
+ * The connection pools of one server: one per origin that callers use, nearly always a single one. A pool keeps the caller's
+ * origin, so `Host` and the TLS server name are those of the URL, and only the connection goes to the server.
+ */
+export class ServerPools {
+  readonly address: string;
+  readonly #options: PoolOptions;
+  readonly #connect: buildConnector.connector;
+  readonly #pools = new Map<string, Pool>();
+  readonly #emit: (event: PoolEvent, args: readonly unknown[]) => void;
+  #lastOrigin: unknown;
+  #lastPool: Pool | undefined;
+
+  constructor(
+    address: string,
+    options: PoolOptions,
+    emit: (event: PoolEvent, args: readonly unknown[]) => void,
+  ) {
+    this.address = address;
+    this.#options = options;
+    this.#connect = connectorTo(address, options);
+    this.#emit = emit;
+  }
+
+  /** The pool for requests to `origin` at this server. */
+  pool(origin: string | URL): Pool {
+    if (origin === this.#lastOrigin && this.#lastPool !== undefined) return this.#lastPool;
+    const key = typeof origin === 'string' ? origin : origin.origin;
+    const pool = this.#pools.get(key) ?? this.#open(key);
+    this.#lastOrigin = origin;
+    this.#lastPool = pool;
+    return pool;
+  }
+
+  /** Lets requests under way end, then closes the connections. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+  }
+
+  async destroy(error: Error | null): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy(error)));
+  }
+
+  #open(origin: string): Pool {
+    const pool = new Pool(origin, { ...this.#options, connect: this.#connect });
+    for (const event of POOL_EVENTS)
+      pool.on(event as 'drain', (...args: unknown[]) => this.#emit(event, args));
+    this.#pools.set(origin, pool);
+    return pool;
+  }
+}
+
+function connectorTo(
+  address: string,
+  { connect = {}, allowH2, connectTimeout }: PoolOptions,
+): buildConnector.connector {
+  const { kind, host, port } = parseAddress(address);
+  const common = {
+    ...(allowH2 === undefined ? {} : { allowH2 }),
+    ...(connectTimeout === undefined ? {} : { timeout: connectTimeout }),
+  };
+  if (kind === 'unix') return buildConnector({ ...common, ...connect, socketPath: host });
+  const base = buildConnector({ ...common, ...connect });
+  return (options, callback) =>
+    base(
+      { ...options, servername: options.servername ?? options.hostname, hostname: host, port: String(port) },
+      callback,
+    );
+}

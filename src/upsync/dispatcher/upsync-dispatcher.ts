@@ -1,0 +1,179 @@
+import type { EventEmitter } from 'node:events';
+import { Dispatcher, errors } from 'undici';
+import type { Balancer, BalancerOptions } from '../../balancer/balancer.ts';
+import { createBalancer } from '../../balancer/create.ts';
+import { diffServers } from '../../upstream/diff.ts';
+import type { Server } from '../../upstream/server.ts';
+import type { Snapshot } from '../../upstream/snapshot.ts';
+import type { ApplyReport, Target } from '../target.ts';
+import { HandlerCaller, type PoolOf } from './caller.ts';
+import { listChannel } from './channels.ts';
+import { Exchange, type ExchangeHost } from './exchange.ts';
+import { DEFAULT_NEXT_UPSTREAM, NextUpstream, type NextUpstreamCondition } from './next-upstream.ts';
+import { ServerPools, type PoolOptions } from './server-pools.ts';
+
+export interface DispatcherOptions {
+  /** The upstream's name, for errors and events. */
+  readonly upstream: string;
+  /** @default round robin, started at a random place */
+  readonly balancer?: Partial<BalancerOptions>;
+  /** Servers to start with; a list from the registry replaces them. @default none */
+  readonly servers?: readonly Server[];
+  /** The key of `hash`, `hash_consistent` and `bounded_hash`; for `ip_hash` the client's address as 4 or 16 latin1 bytes. @default the request's path */
+  readonly key?: (options: Dispatcher.DispatchOptions) => string;
+  /** When to pass a request on to the next server. @default ['error', 'timeout'] */
+  readonly nextUpstream?: readonly NextUpstreamCondition[];
+  /** Most servers one request may try; 0 means all. @default 0 */
+  readonly nextUpstreamTries?: number;
+  /** No further server once a request is this old, in milliseconds; 0 means no limit. @default 0 */
+  readonly nextUpstreamTimeoutMs?: number;
+  /** For each server's connection pool. */
+  readonly pool?: PoolOptions;
+}
+
+const KEYED = new Set(['hash', 'hash_consistent', 'bounded_hash', 'ip_hash']);
+const NON_ASCII = /[^\0-\x7f]/;
+
+/**
+ * An undici dispatcher that follows an upstream: give it to `fetch`, `request`, `stream`, `pipeline` or `compose`, and each
+ * request goes to one of the upstream's servers, picked as nginx would, and on to the next one when that fails. New lists come
+ * through `apply`; a removed server finishes what it is doing. The URL's host is sent as `Host` and is otherwise unused.
+ *
+ * @example
+ * const dispatcher = new UpsyncDispatcher({ upstream: 'api', servers: [createServer('10.0.0.1:80')] });
+ * await fetch('http://api/users', { dispatcher });
+ */
+export class UpsyncDispatcher extends Dispatcher implements Target {
+  readonly description: string;
+  readonly #options: DispatcherOptions;
+  readonly #balancing: BalancerOptions;
+  readonly #host: ExchangeHost & { balancer: Balancer };
+  readonly #pools = new Map<string, ServerPools>();
+  readonly #leaving = new Set<Promise<void>>();
+  readonly #keyOf: ((options: Dispatcher.DispatchOptions) => string) | undefined;
+  readonly #defaultOrigin: string;
+  #version = 0;
+  #closing: Promise<void> | undefined;
+  #destroying: Promise<void> | undefined;
+
+  constructor(options: DispatcherOptions) {
+    super();
+    this.#options = options;
+    this.description = `dispatcher ${options.upstream}`;
+    this.#defaultOrigin = `http://${options.upstream}`;
+    const seed = Math.floor(Math.random() * 0x7fffffff) + 1;
+    this.#balancing = { method: 'round_robin', seed, loadFactor: 1.25, ...options.balancer };
+    this.#keyOf = KEYED.has(this.#balancing.method) ? (options.key ?? pathOf) : undefined;
+    this.#host = {
+      upstream: options.upstream,
+      nextUpstream: new NextUpstream(options.nextUpstream ?? DEFAULT_NEXT_UPSTREAM),
+      maxTries: options.nextUpstreamTries ?? 0,
+      nextTimeoutMs: options.nextUpstreamTimeoutMs ?? 0,
+      balancer: createBalancer(this.#balancing, options.servers ?? []),
+      now: () => performance.now(),
+    };
+  }
+
+  /** The servers in force, in order. */
+  get servers(): readonly Server[] {
+    return this.#host.balancer.peers.map((peer) => peer.server);
+  }
+
+  /** True once `close` or `destroy` was called. */
+  get closed(): boolean {
+    return this.#closing !== undefined || this.#destroying !== undefined;
+  }
+
+  get destroyed(): boolean {
+    return this.#destroying !== undefined;
+  }
+
+  /** Puts a new list to work for the next request. Connections to servers that stay are kept. */
+  apply(snapshot: Snapshot): Promise<ApplyReport> {
+    const report = {
+      upstream: snapshot.upstream,
+      version: snapshot.version,
+      workers: [{ pid: process.pid, version: snapshot.version }],
+    };
+    if (snapshot.version === this.#version) return Promise.resolve(report);
+    const before = this.servers;
+    this.#host.balancer = createBalancer(this.#balancing, snapshot.servers, this.#host.balancer);
+    this.#version = snapshot.version;
+    const staying = new Set(snapshot.servers.map((server) => server.address));
+    for (const [address, pools] of this.#pools) if (!staying.has(address)) this.#retire(address, pools);
+    if (listChannel.hasSubscribers)
+      listChannel.publish({ snapshot, ...diffServers(before, snapshot.servers) });
+    return Promise.resolve(report);
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const caller = new HandlerCaller(options, handler, this.#poolOf);
+    if (this.closed) {
+      caller.fail(this.destroyed ? new errors.ClientDestroyedError() : new errors.ClientClosedError());
+      return true;
+    }
+    return new Exchange(this.#host, options, this.#key(options), caller).next();
+  }
+
+  override close(): Promise<void>;
+  override close(callback: () => void): void;
+  override close(callback?: () => void): Promise<void> | void {
+    this.#closing ??= this.#closeAll();
+    return settle(this.#closing, callback);
+  }
+
+  override destroy(): Promise<void>;
+  override destroy(error: Error | null): Promise<void>;
+  override destroy(callback: () => void): void;
+  override destroy(error: Error | null, callback: () => void): void;
+  override destroy(first?: Error | null | (() => void), second?: () => void): Promise<void> | void {
+    const error = typeof first === 'function' ? null : (first ?? null);
+    this.#destroying ??= this.#destroyAll(error);
+    return settle(this.#destroying, typeof first === 'function' ? first : second);
+  }
+
+  #key(options: Dispatcher.DispatchOptions): string {
+    if (this.#keyOf === undefined) return '';
+    const key = this.#keyOf(options);
+    if (this.#balancing.method === 'ip_hash' || !NON_ASCII.test(key)) return key;
+    return Buffer.from(key, 'utf8').toString('latin1');
+  }
+
+  readonly #poolOf: PoolOf = (address, origin) => {
+    let pools = this.#pools.get(address);
+    if (pools === undefined) {
+      pools = new ServerPools(address, this.#options.pool ?? {}, (event, args) => {
+        (this as EventEmitter).emit(event, ...args);
+      });
+      this.#pools.set(address, pools);
+    }
+    return pools.pool(origin ?? this.#defaultOrigin);
+  };
+
+  #retire(address: string, pools: ServerPools): void {
+    this.#pools.delete(address);
+    const leaving = pools.close().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  async #closeAll(): Promise<void> {
+    for (const [address, pools] of this.#pools) this.#retire(address, pools);
+    await Promise.all(this.#leaving);
+  }
+
+  async #destroyAll(error: Error | null): Promise<void> {
+    const pools = [...this.#pools.values()];
+    this.#pools.clear();
+    await Promise.all(pools.map((each) => each.destroy(error)));
+    await Promise.all(this.#leaving);
+  }
+}
+
+function pathOf(options: Dispatcher.DispatchOptions): string {
+  return options.path;
+}
+
+function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | void {
+  if (callback === undefined) return promise;
+  void promise.then(callback, callback);
+}

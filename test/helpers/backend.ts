@@ -1,0 +1,48 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A real HTTP server on loopback that counts what it serves; its answer is its own address unless told otherwise. */
+export interface Backend {
+  readonly address: string;
+  readonly port: number;
+  requests: number;
+  connections: number;
+  /** Replaces the answer. */
+  handler: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  close(): Promise<void>;
+}
+
+export async function startBackend(port = 0, host = '127.0.0.1'): Promise<Backend> {
+  const server: Server = createServer((request, response) => {
+    backend.requests += 1;
+    if (backend.handler !== undefined) return backend.handler(request, response);
+    request.resume();
+    response.end(backend.address);
+  });
+  server.on('connection', () => (backend.connections += 1));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  const backend: Backend = {
+    address: `${host}:${bound}`,
+    port: bound,
+    requests: 0,
+    connections: 0,
+    handler: undefined,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return backend;
+}
+
+/** A loopback address on which nothing listens. */
+export async function closedAddress(): Promise<string> {
+  const backend = await startBackend();
+  await backend.close();
+  return backend.address;
+}
