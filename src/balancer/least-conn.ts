@@ -4,10 +4,12 @@ import { Wheel } from './wheel.ts';
 
 /** Peers with the same load for their weight; among them the choice is smooth round robin. */
 class Tier {
-  load = 0;
-  /** Place in the heap of tiers. */
-  slot = 0;
+  readonly load: number;
   readonly wheel = new Wheel();
+
+  constructor(load: number) {
+    this.load = load;
+  }
 }
 
 /**
@@ -17,21 +19,17 @@ class Tier {
  */
 export class LeastConnShelf implements Shelf {
   size = 0;
+  /** By load, the least on top. Requests come and go, so an empty tier stays until it is on top or there are many. */
   private readonly heap: Tier[] = [];
+  /** By -1 - load: LuaJIT does not compile look-ups in a table that mixes array and hash parts. */
   private readonly byLoad = new Map<number, Tier>();
-  /** Tiers come and go with every request; empty ones are kept for the next load. */
-  private readonly spare: Tier[] = [];
 
   add(peer: PoolPeer): void {
     this.size += 1;
     const load = (peer.conns + peer.otherConns) / peer.weight;
-    let tier = this.byLoad.get(load);
+    let tier = this.byLoad.get(-1 - load);
     if (tier === undefined) {
-      tier = this.spare.pop() ?? new Tier();
-      tier.load = load;
-      this.byLoad.set(load, tier);
-      this.heap.push(tier);
-      this.rise(this.heap.length - 1, tier);
+      tier = this.createTier(load);
     }
     peer.tier = tier;
     tier.wheel.add(peer);
@@ -39,55 +37,73 @@ export class LeastConnShelf implements Shelf {
 
   remove(peer: PoolPeer): void {
     this.size -= 1;
-    const tier = peer.tier as Tier;
+    (peer.tier as Tier).wheel.remove(peer);
     peer.tier = undefined;
-    tier.wheel.remove(peer);
-    if (tier.wheel.size > 0) return;
-    this.byLoad.delete(tier.load);
-    this.spare.push(tier);
-    const last = this.heap.pop()!;
-    if (last === tier) return;
-    const slot = tier.slot;
-    if (slot > 0 && last.load < this.heap[(slot - 1) >> 1]!.load) this.rise(slot, last);
-    else this.sink(slot, last);
   }
 
   next(): PoolPeer | undefined {
-    const wheel = this.heap[0]!.wheel;
+    if (this.size === 0) return undefined;
+    let wheel = this.heap[0]!.wheel;
+    while (wheel.size === 0) {
+      this.dropTop();
+      wheel = this.heap[0]!.wheel;
+    }
     // A single least loaded peer is no turn of the cycle.
     return wheel.size === 1 ? wheel.only() : wheel.next();
   }
 
-  private rise(from: number, tier: Tier): void {
+  private createTier(load: number): Tier {
+    if (this.heap.length > 4 * this.size + 64) this.dropEmpty();
+    const tier = new Tier(load);
+    this.byLoad.set(-1 - load, tier);
+    this.heap.push(tier);
+    this.rise(tier);
+    return tier;
+  }
+
+  private dropEmpty(): void {
+    const tiers: Tier[] = [];
+    while (this.heap.length > 0) {
+      const tier = this.heap.pop()!;
+      if (tier.wheel.size > 0) tiers.push(tier);
+      else this.byLoad.delete(-1 - tier.load);
+    }
+    for (const tier of tiers) {
+      this.heap.push(tier);
+      this.rise(tier);
+    }
+  }
+
+  private dropTop(): void {
     const heap = this.heap;
-    let slot = from;
+    this.byLoad.delete(-1 - heap[0]!.load);
+    const last = heap.pop()!;
+    const size = heap.length;
+    if (size === 0) return;
+    let slot = 0;
+    let child = 1;
+    while (child < size) {
+      if (child + 1 < size && heap[child + 1]!.load < heap[child]!.load) child += 1;
+      const below = heap[child]!;
+      if (last.load <= below.load) break;
+      heap[slot] = below;
+      slot = child;
+      child = slot * 2 + 1;
+    }
+    heap[slot] = last;
+  }
+
+  /** Moves the last tier of the heap to its place. */
+  private rise(tier: Tier): void {
+    const heap = this.heap;
+    let slot = heap.length - 1;
     while (slot > 0) {
       const parent = (slot - 1) >> 1;
       const above = heap[parent]!;
       if (above.load <= tier.load) break;
       heap[slot] = above;
-      above.slot = slot;
       slot = parent;
     }
     heap[slot] = tier;
-    tier.slot = slot;
-  }
-
-  private sink(from: number, tier: Tier): void {
-    const heap = this.heap;
-    const size = heap.length;
-    let slot = from;
-    let child = slot * 2 + 1;
-    while (child < size) {
-      if (child + 1 < size && heap[child + 1]!.load < heap[child]!.load) child += 1;
-      const below = heap[child]!;
-      if (tier.load <= below.load) break;
-      heap[slot] = below;
-      below.slot = slot;
-      slot = child;
-      child = slot * 2 + 1;
-    }
-    heap[slot] = tier;
-    tier.slot = slot;
   }
 }

@@ -20,7 +20,8 @@ export class Wheel implements Shelf {
   private readonly groups: Group[] = [];
   private readonly weights: number[] = [];
   private readonly topKeys: number[] = [];
-  private readonly byWeight: Record<number, Group | undefined> = {};
+  /** By negated weight: LuaJIT does not compile look-ups in a table that mixes array and hash parts. */
+  private readonly byWeight = new Map<number, Group>();
   /** Peers whose effective weight is below their weight; few, and not for long. */
   private readonly weak: PoolPeer[] = [];
 
@@ -122,10 +123,10 @@ export class Wheel implements Shelf {
 
   private addWhole(peer: PoolPeer): void {
     const weight = peer.weight;
-    let group = this.byWeight[weight];
+    let group = this.byWeight.get(-weight);
     if (group === undefined) {
       group = new Group(weight);
-      this.byWeight[weight] = group;
+      this.byWeight.set(-weight, group);
     }
     if (group.size === 0) {
       group.place = this.groups.length;
