@@ -2,6 +2,7 @@ import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MAX_DURATION_MS } from '../upstream/duration.ts';
 import { UpsyncError, errorText } from '../upstream/errors.ts';
+import { type ShownUpstream } from '../upsync/show.ts';
 import { type UpstreamPlan } from '../upsync/upstream-plan.ts';
 
 /** nginx with the Lua module: lists go to the workers through the control socket, without a reload. */
@@ -31,6 +32,8 @@ export interface ReloadWiring {
   readonly pidPath?: string;
   /** At most one reload in this time, trailing edge. Milliseconds. @default 1000 */
   readonly reloadIntervalMs: number;
+  /** The texts that answer `upstream_show`: where they are kept, and all upstreams of the http block as shown at the start. */
+  readonly show?: { readonly folder: string; readonly upstreams: readonly ShownUpstream[] };
 }
 
 export type NginxWiring = WorkersWiring | ReloadWiring;
@@ -135,6 +138,12 @@ const nginxSchema = z.discriminatedUnion('mode', [
     masterPid: pid.optional(),
     pidPath: path.optional(),
     reloadIntervalMs: duration.default(1000),
+    show: z
+      .strictObject({
+        folder: path,
+        upstreams: z.array(z.strictObject({ name: z.string(), lines: z.array(z.string()) })),
+      })
+      .optional(),
   }),
 ]);
 

@@ -43,6 +43,8 @@ export class Delivery {
   readonly #check: NodeJS.Timeout | undefined;
   #seen: ReadonlyMap<string, ApplyReport> = new Map();
   #pumping: NodeJS.Immediate | undefined;
+  #pause: NodeJS.Timeout | undefined;
+  #lastStart = -Infinity;
   #checking = false;
   #outage: string | undefined;
   #closed = false;
@@ -104,6 +106,7 @@ export class Delivery {
     this.#closed = true;
     clearInterval(this.#check);
     clearImmediate(this.#pumping);
+    clearTimeout(this.#pause);
     for (const slot of this.#slots.values()) clearTimeout(slot.timer);
     const jobs = [...this.#jobs];
     for (const { abort } of jobs) abort.abort(new UpsyncError('TARGET_CLOSED', 'the engine stops'));
@@ -120,15 +123,26 @@ export class Delivery {
   }
 
   #pump(): void {
+    const { intervalMs = 0 } = this.target;
     const limit = this.target.applyMany ? 1 : LANES;
     if (this.#jobs.size >= limit) return;
+    const pause = this.#lastStart + intervalMs - performance.now();
+    if (pause > 0) {
+      this.#pause ??= setTimeout(() => {
+        this.#pause = undefined;
+        this.#pump();
+      }, pause);
+      return;
+    }
+    const most = this.target.applyMany ? (intervalMs > 0 ? Infinity : BATCH) : limit - this.#jobs.size;
     const ready: [string, Slot][] = [];
     for (const entry of this.#slots) {
       if (!entry[1].due || entry[1].busy || entry[1].timer) continue;
       ready.push(entry);
-      if (ready.length === (this.target.applyMany ? BATCH : limit - this.#jobs.size)) break;
+      if (ready.length >= most) break;
     }
     if (ready.length === 0) return;
+    this.#lastStart = performance.now();
     if (this.target.applyMany) this.#start(ready);
     else for (const entry of ready) this.#start([entry]);
   }

@@ -28,6 +28,8 @@ export interface FollowerOptions {
   readonly guard: GuardOptions;
   /** The list to begin with. */
   readonly initial: { readonly servers: readonly Server[]; readonly origin: Origin };
+  /** Ramp of servers that name none, in the lists for nginx; the dump keeps what the registry said. Milliseconds. @default 0 */
+  readonly slowStartMs?: number;
   /** Left out: host names stay as they are. */
   readonly names?: NameBook;
   readonly logger: Logger;
@@ -71,6 +73,8 @@ export class Follower {
   #turn = 0;
   /** A new list waits for the addresses of its names; until then the old one must not be looked up again. */
   #waiting = false;
+  /** The names book is asked for this upstream. */
+  #named = false;
   #index: string | undefined;
   #rejected: readonly RejectedEntry[] = [];
   #refused: FollowerStatus['refused'];
@@ -87,7 +91,8 @@ export class Follower {
     const { servers, origin } = options.initial;
     const written: Snapshot = { upstream: options.upstream, version: 1, servers, origin };
     const plain = options.names === undefined || hostNames(servers).length === 0;
-    this.#emission = { written, resolved: plain ? written : undefined };
+    const resolved = { ...written, servers: this.#ramp(servers) };
+    this.#emission = { written, resolved: plain ? resolved : undefined };
     this.emissions.set(this.#emission);
     if (!plain) void this.#publish(servers, origin);
   }
@@ -197,8 +202,9 @@ export class Follower {
     const { names, upstream } = this.#options;
     const hosts = names ? hostNames(servers) : [];
     // Asked for lists without names as well, once there were some, so that the old names are forgotten.
-    if (names && (hosts.length > 0 || this.#unresolved.length > 0 || this.#hasNames())) {
+    if (names && (hosts.length > 0 || this.#named)) {
       this.#waiting = hosts.length > 0;
+      this.#named = hosts.length > 0;
       const known = names.follow(upstream, hosts, () => this.#namesChanged());
       if (hosts.length > 0) await Promise.race([known, unreferencedDelay(NAMES_WAIT_MS)]);
       // Somebody published a newer list while this one waited.
@@ -208,8 +214,10 @@ export class Follower {
     this.#emit(servers, origin);
   }
 
-  #hasNames(): boolean {
-    return this.#emission.resolved !== this.#emission.written;
+  #ramp(servers: readonly Server[]): readonly Server[] {
+    const { slowStartMs = 0 } = this.#options;
+    if (slowStartMs === 0) return servers;
+    return servers.map((server) => (server.slowStartMs > 0 ? server : { ...server, slowStartMs }));
   }
 
   #namesChanged(): void {
@@ -224,15 +232,15 @@ export class Follower {
     const expanded = named ? expandNames(servers, (host) => names.addresses(host)) : { servers, missing: [] };
     this.#unresolved = expanded.missing;
     const usable = expanded.servers.length > 0 || servers.length === 0;
+    const forNginx = this.#ramp(expanded.servers);
     const same =
       equalInOrder(before.written.servers, servers) &&
       usable === (before.resolved !== undefined) &&
-      (!usable || equalInOrder(before.resolved?.servers ?? [], expanded.servers));
+      (!usable || equalInOrder(before.resolved?.servers ?? [], forNginx));
     if (same && before.written.origin.kind === origin.kind) return;
     const version = before.written.version + (same ? 0 : 1);
     const written: Snapshot = { upstream, version, servers, origin };
-    const resolved = named ? { ...written, servers: expanded.servers } : written;
-    this.#emission = { written, resolved: usable ? resolved : undefined };
+    this.#emission = { written, resolved: usable ? { ...written, servers: forNginx } : undefined };
     if (!usable)
       this.#options.logger.warn(
         { ...this.#fields(), names: expanded.missing, next: 'the last addresses stay in use' },

@@ -25,6 +25,8 @@ export interface ApplyReport {
 export interface Target {
   /** For logs and pages: `nginx /run/upsync/control.sock`. */
   readonly description: string;
+  /** Least time between two calls, in milliseconds; the caller gathers changes in between. @default 0 */
+  readonly intervalMs?: number;
   apply(snapshot: Snapshot, signal?: AbortSignal): Promise<ApplyReport>;
   /**
    * As `apply` for many upstreams in one go; the results stand in the order of the snapshots, and one that fails does not

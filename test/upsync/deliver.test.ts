@@ -77,6 +77,21 @@ describe('delivering', () => {
     expect(target.lists.get('a')?.version).toBe(4);
   });
 
+  test('a target that asks for a pause gets what changed meanwhile at its end, in one call', async () => {
+    const target = Object.assign(new FakeNginx(), { intervalMs: 1000 });
+    const delivery = deliver(target);
+    delivery.put(list('a', 1));
+    await turn(1);
+    for (const version of [2, 3, 4]) {
+      for (let i = 0; i < 600; i++) delivery.put(list(`u${i}`, version));
+      await turn(100);
+    }
+    expect(target.calls).toHaveLength(1);
+    await turn(700);
+    expect(target.calls.map((call) => call.length)).toEqual([1, 600]);
+    expect(target.lists.get('u9')?.version).toBe(4);
+  });
+
   test('an upstream whose target hangs does not hold up another', async () => {
     const applied: string[] = [];
     const delivery = deliver({
