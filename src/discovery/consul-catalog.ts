@@ -1,7 +1,7 @@
 import { ConsulListSource } from './consul-list-source.ts';
 import { joinEntries, safeText } from './entry-address.ts';
 import { type RegistryHttp, type RegistryReply } from './http.ts';
-import { type Fields, isFields, parseReplyArray } from './reply-json.ts';
+import { type Fields, isFields, parseReplyArray, strayItems } from './reply-json.ts';
 import { readServiceEntry } from './service-entry.ts';
 import { SourceError } from './source-error.ts';
 import { type Source, type SourceList, type SourceOptions } from './source.ts';
@@ -31,7 +31,7 @@ export function readCatalog(reply: RegistryReply, useWeights: boolean): SourceLi
       'SOURCE_WRONG_TYPE',
       `${reply.url} sent no catalog entries: is the path /v1/catalog/service/…, as upsync_type=consul_services needs?`,
     );
-  return joinEntries(
+  const { servers, rejected } = joinEntries(
     instances.map((item) => {
       const where = instanceName(item['ServiceID'], item['Node']);
       const weights = item['ServiceWeights'];
@@ -48,6 +48,7 @@ export function readCatalog(reply: RegistryReply, useWeights: boolean): SourceLi
       return { where, entry };
     }),
   );
+  return { servers, rejected: [...strayItems(items.length - instances.length, reply), ...rejected] };
 }
 
 /** `web-1 on node-a`, for reports. */

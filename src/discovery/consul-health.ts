@@ -2,7 +2,7 @@ import { instanceName } from './consul-catalog.ts';
 import { ConsulListSource } from './consul-list-source.ts';
 import { joinEntries } from './entry-address.ts';
 import { type RegistryHttp, type RegistryReply } from './http.ts';
-import { type Fields, isFields, parseReplyArray } from './reply-json.ts';
+import { type Fields, isFields, parseReplyArray, strayItems } from './reply-json.ts';
 import { readServiceEntry } from './service-entry.ts';
 import { SourceError } from './source-error.ts';
 import { type Source, type SourceList, type SourceOptions } from './source.ts';
@@ -29,7 +29,7 @@ export function readHealth(reply: RegistryReply, useWeights: boolean): SourceLis
       'SOURCE_WRONG_TYPE',
       `${reply.url} sent no health entries: is the path /v1/health/service/…, as upsync_type=consul_health needs?`,
     );
-  return joinEntries(
+  const { servers, rejected } = joinEntries(
     instances.map((item) => {
       const service = item['Service'] as Fields;
       const node = isFields(item['Node']) ? item['Node'] : {};
@@ -52,6 +52,7 @@ export function readHealth(reply: RegistryReply, useWeights: boolean): SourceLis
       return { where, entry };
     }),
   );
+  return { servers, rejected: [...strayItems(items.length - instances.length, reply), ...rejected] };
 }
 
 /** The worst of an instance's checks; no checks at all is passing. Anything unknown counts as critical. */

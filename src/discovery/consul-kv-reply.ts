@@ -1,8 +1,10 @@
-import { type ReadEntry } from './entry-address.ts';
+import { type RejectedEntry } from '../upstream/errors.ts';
+import { joinEntries, type ReadEntry, safeText } from './entry-address.ts';
 import { type RegistryReply } from './http.ts';
 import { readKvEntry } from './kv-entry.ts';
-import { isFields, parseReplyArray } from './reply-json.ts';
+import { isFields, parseReplyArray, strayItems } from './reply-json.ts';
 import { SourceError } from './source-error.ts';
+import { type SourceList } from './source.ts';
 
 /** One key of a KV reply. The same object comes again as long as neither key nor value change. */
 export interface KvEntry {
@@ -10,6 +12,12 @@ export interface KvEntry {
   /** As Consul sent it: base64, or null. */
   readonly raw: string | null;
   readonly entry: ReadEntry;
+}
+
+/** All entries of a reply, in Consul's order, and the report of what else was in it. */
+export interface KvReply {
+  readonly entries: readonly KvEntry[];
+  readonly stray: readonly RejectedEntry[];
 }
 
 /**
@@ -20,10 +28,10 @@ export class KvReplyReader {
   #known = new Map<string, KvEntry>();
 
   /**
-   * All entries of a reply, in Consul's order; a 404 has none.
+   * Reads a whole reply; a 404 has no entries.
    * @throws {SourceError} SOURCE_BAD_REPLY, or SOURCE_WRONG_TYPE when not one entry has a key.
    */
-  read(reply: RegistryReply): readonly KvEntry[] {
+  read(reply: RegistryReply): KvReply {
     const items = reply.status === 404 ? [] : parseReplyArray(reply);
     const known = new Map<string, KvEntry>();
     const entries: KvEntry[] = [];
@@ -43,7 +51,7 @@ export class KvReplyReader {
         `${reply.url} sent entries without a key: is the path one of the KV store (/v1/kv/…), as upsync_type=consul needs?`,
       );
     this.#known = known;
-    return entries;
+    return { entries, stray: strayItems(items.length - entries.length, reply) };
   }
 }
 
@@ -64,4 +72,12 @@ function member(item: Readonly<Record<string, unknown>>, name: string): unknown 
 
 function decodeValue(raw: string | null): string {
   return raw === null ? '' : Buffer.from(raw, 'base64').toString('utf8');
+}
+
+/** The list that some entries of a reply make. */
+export function joinKvEntries(entries: readonly KvEntry[], stray: readonly RejectedEntry[]): SourceList {
+  const { servers, rejected } = joinEntries(
+    entries.map(({ key, entry }) => ({ where: safeText(key), entry })),
+  );
+  return { servers, rejected: [...stray, ...rejected] };
 }

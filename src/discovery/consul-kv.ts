@@ -1,6 +1,5 @@
 import { ConsulListSource } from './consul-list-source.ts';
-import { KvReplyReader } from './consul-kv-reply.ts';
-import { joinEntries, safeText } from './entry-address.ts';
+import { joinKvEntries, KvReplyReader } from './consul-kv-reply.ts';
 import { type RegistryHttp } from './http.ts';
 import { type Source, type SourceOptions } from './source.ts';
 
@@ -15,7 +14,9 @@ export function createConsulKvSource(options: SourceOptions, http: RegistryHttp)
     kind: 'consul',
     // Consul's word for "no key under this prefix", which is a list as well: an empty one.
     alsoOk: [404],
-    read: (reply) =>
-      joinEntries(reader.read(reply).map(({ key, entry }) => ({ where: safeText(key), entry }))),
+    read: (reply) => {
+      const { entries, stray } = reader.read(reply);
+      return joinKvEntries(entries, stray);
+    },
   });
 }

@@ -1,3 +1,4 @@
+import { type RejectedEntry } from '../upstream/errors.ts';
 import { parseJsonPrefix } from '../upstream/json-prefix.ts';
 import { type RegistryReply } from './http.ts';
 import { SourceError } from './source-error.ts';
@@ -39,4 +40,16 @@ export function badReply(reply: RegistryReply, what: string, cause?: unknown): S
   return new SourceError('SOURCE_BAD_REPLY', `${reply.url} sent ${what}; the list before stays in use`, {
     cause,
   });
+}
+
+/** The report for items of an array that are no entries at all; empty when there are none. */
+export function strayItems(count: number, reply: RegistryReply): readonly RejectedEntry[] {
+  if (count === 0) return [];
+  return [
+    {
+      where: reply.url,
+      code: 'BAD_ENTRY',
+      reason: `${count} items of the reply are no entries of this kind`,
+    },
+  ];
 }

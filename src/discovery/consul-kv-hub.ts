@@ -1,0 +1,194 @@
+import { Backoff } from '../upstream/backoff.ts';
+import { blockingReplies } from './consul-blocking.ts';
+import { joinKvEntries, type KvEntry, KvReplyReader } from './consul-kv-reply.ts';
+import { type ConsulQuery } from './consul-query.ts';
+import { type RegistryHttp } from './http.ts';
+import { PollFloor } from './poll-floor.ts';
+import { PrefixIndex } from './prefix-index.ts';
+import { sleep } from './sleep.ts';
+import { toSourceError } from './source-error.ts';
+import { type Source, type SourceList } from './source.ts';
+import { untilAborted } from './until-aborted.ts';
+
+/** Longest wait between two tries of a poll that fails. Milliseconds. */
+const RETRY_CAP_MS = 10_000;
+
+/** What {@link ConsulKvHub} needs. */
+export interface ConsulKvHubOptions {
+  readonly http: RegistryHttp;
+  /** Of the common prefix. */
+  readonly query: ConsulQuery;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly random?: () => number;
+}
+
+/** The part of the hub's list that belongs to one upstream. */
+interface Member {
+  readonly prefix: string;
+  readonly description: string;
+  entries: readonly KvEntry[];
+  /** Counts the changes of `entries`; 0 before the first reply. */
+  version: number;
+  index: string | undefined;
+  readonly waiting: Set<Waiter>;
+}
+
+interface Waiter {
+  readonly wake: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * One long poll for all Consul KV upstreams under one prefix. It polls the longest prefix they share and hands each upstream
+ * its part, waking only those whose part changed. It runs while somebody listens. The index may be committed as soon as a
+ * reply was read, because the hub keeps every upstream's whole part until it is asked for. When the poll fails, all who
+ * listen are told; since they would otherwise all ask again on their own, the hub itself waits before its next try.
+ */
+export class ConsulKvHub {
+  readonly #options: ConsulKvHubOptions;
+  readonly #members: readonly Member[];
+  readonly #index: PrefixIndex<Member>;
+  readonly #floor: PollFloor;
+  readonly #backoff: Backoff;
+  readonly #reader = new KvReplyReader();
+  #listeners = 0;
+  /** The last reply's entries. */
+  #entries: readonly KvEntry[] | undefined;
+  #running: AbortController | undefined;
+  /** True while `entries` of the members are what the running poll was told. */
+  #fresh = false;
+  #notBefore = 0;
+
+  /** @param prefixes one per upstream: the KV prefix, decoded, as Consul would match it. */
+  constructor(prefixes: readonly { prefix: string; path: string }[], options: ConsulKvHubOptions) {
+    this.#options = options;
+    this.#members = prefixes.map(({ prefix, path }) => ({
+      prefix,
+      description: `consul ${options.http.description}${path}`,
+      entries: [],
+      version: 0,
+      index: undefined,
+      waiting: new Set<Waiter>(),
+    }));
+    this.#index = new PrefixIndex(this.#members.map((member) => [member.prefix, member]));
+    this.#floor = new PollFloor(options.intervalMs);
+    this.#backoff = new Backoff({
+      capMs: RETRY_CAP_MS,
+      ...(options.random ? { random: options.random } : {}),
+    });
+  }
+
+  /** One source per upstream, in the order of the prefixes. */
+  get sources(): readonly Source[] {
+    return this.#members.map((member) => ({
+      description: member.description,
+      lists: (signal: AbortSignal) => untilAborted(this.#lists(member, signal), signal),
+    }));
+  }
+
+  async *#lists(member: Member, signal: AbortSignal): AsyncGenerator<SourceList> {
+    this.#listeners++;
+    try {
+      for (let seen = 0; !signal.aborted;) {
+        if (!this.#fresh || member.version === seen) await this.#next(member, signal);
+        if (signal.aborted || !this.#fresh) continue;
+        seen = member.version;
+        const list = joinKvEntries(member.entries, []);
+        yield member.index === undefined ? list : { ...list, index: member.index };
+      }
+    } finally {
+      this.#listeners--;
+      if (this.#listeners === 0) this.#stop();
+    }
+  }
+
+  /** Resolves when this upstream's part changed (or the signal aborted), rejects when the poll failed. */
+  #next(member: Member, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        member.waiting.delete(waiter);
+        signal.removeEventListener('abort', waiter.wake);
+      };
+      const waiter: Waiter = {
+        wake: () => {
+          settle();
+          resolve();
+        },
+        fail: (error) => {
+          settle();
+          reject(toSourceError(error, member.description));
+        },
+      };
+      member.waiting.add(waiter);
+      signal.addEventListener('abort', waiter.wake, { once: true });
+      if (this.#running === undefined) this.#start();
+    });
+  }
+
+  #start(): void {
+    const running = new AbortController();
+    this.#running = running;
+    void this.#poll(running.signal).catch((error: unknown) => {
+      if (this.#running !== running) return;
+      this.#running = undefined;
+      this.#fresh = false;
+      this.#notBefore = performance.now() + this.#backoff.next();
+      for (const member of this.#members) for (const waiter of [...member.waiting]) waiter.fail(error);
+    });
+  }
+
+  #stop(): void {
+    this.#running?.abort();
+    this.#running = undefined;
+    this.#fresh = false;
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    await sleep(Math.max(0, this.#notBefore - performance.now()), signal);
+    const replies = blockingReplies(
+      {
+        ...this.#options,
+        floor: this.#floor,
+        alsoOk: [404],
+        decode: (reply) => {
+          const { entries } = this.#reader.read(reply);
+          return { value: entries, changed: this.#hasChanged(entries) };
+        },
+      },
+      signal,
+    );
+    for await (const { value, index } of replies) {
+      if (signal.aborted) return;
+      this.#backoff.reset();
+      this.#take(value, index);
+    }
+  }
+
+  /** Unchanged entries are the same objects as before, so this costs one comparison per key. */
+  #hasChanged(entries: readonly KvEntry[]): boolean {
+    return this.#entries === undefined || !sameEntries(this.#entries, entries);
+  }
+
+  #take(entries: readonly KvEntry[], index: string | undefined): void {
+    this.#entries = entries;
+    const parts = new Map<Member, KvEntry[]>(this.#members.map((member) => [member, []]));
+    for (const entry of entries)
+      for (const member of this.#index.matching(entry.key)) parts.get(member)!.push(entry);
+    const wasFresh = this.#fresh;
+    this.#fresh = true;
+    for (const [member, part] of parts) {
+      member.index = index;
+      const changed = member.version === 0 || !sameEntries(member.entries, part);
+      if (changed) {
+        member.entries = part;
+        member.version++;
+      }
+      if (changed || !wasFresh) for (const waiter of [...member.waiting]) waiter.wake();
+    }
+  }
+}
+
+function sameEntries(a: readonly KvEntry[], b: readonly KvEntry[]): boolean {
+  return a.length === b.length && a.every((entry, at) => entry === b[at]);
+}
