@@ -1,15 +1,9 @@
-import { createConsulCatalogSource } from './consul-catalog.ts';
-import { createConsulHealthSource } from './consul-health.ts';
-import { createConsulKvSource } from './consul-kv.ts';
 import { ConsulKvHub } from './consul-kv-hub.ts';
 import { consulQuery } from './consul-query.ts';
-import { EtcdSource } from './etcd.ts';
-import { FileSource } from './file.ts';
-import { RegistryHttp } from './http.ts';
 import { groupKvUpstreams, type KvGroup, splitKvPath } from './kv-groups.ts';
+import { openHttp, openSource } from './open-source.ts';
 import { RegistryAgent } from './registry-agent.ts';
 import { parseRequestPath } from './request-path.ts';
-import { SourceError } from './source-error.ts';
 import { type Source, type SourceOptions } from './source.ts';
 
 /**
@@ -31,40 +25,16 @@ export function openSources(all: readonly SourceOptions[]): Source[] {
   };
   for (const group of groupKvUpstreams(all.filter((options) => options.type === 'consul'))) {
     const [first] = group.members;
-    if (group.members.length === 1) add(first!, openOne(first!, agentOf(first!)));
+    if (group.members.length === 1) add(first!, openSource(first!, agentOf(first!)));
     else
       openHub(group, agentOf(first!)).forEach((source, at) => {
         add(group.members[at]!, source);
       });
   }
-  for (const options of all) if (options.type !== 'consul') add(options, openOne(options, agentOf(options)));
+  for (const options of all)
+    if (options.type !== 'consul') add(options, openSource(options, agentOf(options)));
   // The same object may stand in the list twice, so each place takes its own source.
   return all.map((options) => sources.get(options)!.shift()!);
-}
-
-/**
- * Opens one source on its own.
- * @throws {SourceError} SOURCE_BAD_OPTIONS.
- */
-export function openSource(options: SourceOptions): Source {
-  return openOne(options, new RegistryAgent(options.tls));
-}
-
-function openOne(options: SourceOptions, agent: RegistryAgent): Source {
-  switch (options.type) {
-    case 'consul':
-      return createConsulKvSource(options, openHttp(options, agent));
-    case 'consul_services':
-      return createConsulCatalogSource(options, openHttp(options, agent));
-    case 'consul_health':
-      return createConsulHealthSource(options, openHttp(options, agent));
-    case 'etcd':
-      return new EtcdSource(options, openHttp(options, agent));
-    case 'file':
-      return new FileSource({ path: options.path });
-    default:
-      throw new SourceError('SOURCE_BAD_OPTIONS', `there is no source of type ${String(options.type)}`);
-  }
 }
 
 function openHub({ members, shared }: KvGroup, agent: RegistryAgent): readonly Source[] {
@@ -81,15 +51,4 @@ function openHub({ members, shared }: KvGroup, agent: RegistryAgent): readonly S
     },
   );
   return hub.sources;
-}
-
-function openHttp(options: SourceOptions, agent: RegistryAgent): RegistryHttp {
-  const { addresses, tokenFile, tls } = options;
-  const token = options.token ?? parseRequestPath(options.path).token;
-  return new RegistryHttp({
-    addresses,
-    credentials: { token, tokenFile, tls },
-    tokenHeader: options.type === 'etcd' ? 'authorization' : 'x-consul-token',
-    agent,
-  });
 }
