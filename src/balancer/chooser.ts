@@ -9,5 +9,5 @@ export interface Chooser {
   /** A usable peer that the request has not tried, not yet counted; or undefined. */
   choose(request: PickRequest): PoolPeer | undefined;
   /** Hears of the end of each attempt, after it was counted. */
-  ended?(peer: PoolPeer, now: number, responseMs: number): void;
+  ended?(peer: PoolPeer, failed: boolean, now: number, responseMs: number): void;
 }

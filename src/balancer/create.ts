@@ -1,11 +1,19 @@
 import { type Server } from '../upstream/server-type.ts';
 import { type Balancer, type BalancerOptions } from './balancer.ts';
+import { BoundedChooser } from './bounded-hash.ts';
 import { carryOver } from './carry-over.ts';
+import { type Chooser } from './chooser.ts';
+import { EwmaChooser } from './ewma.ts';
+import { ConsistentChooser } from './hash-consistent.ts';
+import { HashChooser } from './hash.ts';
+import { IpHashChooser } from './ip-hash.ts';
 import { LeastConnShelf } from './least-conn.ts';
 import { type PoolPeer } from './peer.ts';
 import { PoolBalancer } from './pool-balancer.ts';
 import { Pool } from './pool.ts';
 import { Prng } from './prng.ts';
+import { RandomChooser } from './random.ts';
+import { Ring } from './ring.ts';
 import { Wheel } from './wheel.ts';
 
 /**
@@ -30,7 +38,40 @@ export function createBalancer(
     turnTo(primary, peers, options.seed);
     turnTo(backup, peers, options.seed);
   }
-  return new PoolBalancer(options.method, peers, primary, backup);
+  const chooser = primary.peers.length > 0 ? createChooser(options, primary, before) : undefined;
+  return new PoolBalancer(options.method, peers, primary, backup, chooser);
+}
+
+function createChooser(
+  options: BalancerOptions,
+  pool: Pool,
+  before: PoolBalancer | undefined,
+): Chooser | undefined {
+  const method = options.method;
+  if (method === 'hash') return new HashChooser(pool.peers);
+  if (method === 'ip_hash') return new IpHashChooser(pool.peers);
+  if (method === 'random') return new RandomChooser(pool.peers, prngOf(options, before), false);
+  if (method === 'random_two_least_conn') return new RandomChooser(pool.peers, prngOf(options, before), true);
+  if (method === 'ewma') return new EwmaChooser(pool.peers, prngOf(options, before));
+  if (method === 'hash_consistent') return new ConsistentChooser(pool, new Ring(pool.peers, ringOf(before)));
+  if (method === 'bounded_hash')
+    return new BoundedChooser(pool, new Ring(pool.peers, ringOf(before)), options.loadFactor);
+  return undefined;
+}
+
+/** Random choices go on where they were, so that an update does not repeat them. */
+function prngOf(options: BalancerOptions, before: PoolBalancer | undefined): Prng {
+  if (before !== undefined && before.method === options.method) {
+    const chooser = before.chooser as RandomChooser | EwmaChooser | undefined;
+    if (chooser !== undefined && chooser.prng !== undefined) return chooser.prng;
+  }
+  return new Prng(options.seed);
+}
+
+function ringOf(before: PoolBalancer | undefined): Ring | undefined {
+  if (before === undefined) return undefined;
+  if (before.method !== 'hash_consistent' && before.method !== 'bounded_hash') return undefined;
+  return (before.chooser as ConsistentChooser | BoundedChooser | undefined)?.ring;
 }
 
 function createPool(options: BalancerOptions): Pool {

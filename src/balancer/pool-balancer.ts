@@ -61,7 +61,7 @@ export class PoolBalancer implements Balancer {
       }
     }
     if (this.chooser !== undefined && this.chooser.ended !== undefined)
-      this.chooser.ended(own, now, responseMs);
+      this.chooser.ended(own, failed, now, responseMs);
   }
 
   observe(peer: Peer, fails: number, checked: number, accessed: number, now: number): void {

@@ -1,5 +1,5 @@
-import { type Peer } from './balancer.ts';
-import { RAMP_STEPS, isFailed, isFull, isServing, type PoolPeer } from './peer.ts';
+import { type Peer, type PickRequest } from './balancer.ts';
+import { RAMP_STEPS, isFailed, isFull, isServing, isUsable, wasTried, type PoolPeer } from './peer.ts';
 import { type Shelf } from './shelf.ts';
 
 /**
@@ -10,6 +10,9 @@ export class Pool {
   readonly peers: PoolPeer[] = [];
   /** Sum of the weights of all servers, `down` ones included: the range of the hash methods. */
   totalWeight = 0;
+  /** The same of those that take requests, and how many requests are at all of them. */
+  servingWeight = 0;
+  load = 0;
   private readonly shelf: Shelf;
   /** True when the shelf orders by load, so that each request moves its peer. */
   private readonly byLoad: boolean;
@@ -32,6 +35,7 @@ export class Pool {
     peer.index = this.peers.length;
     this.peers.push(peer);
     this.totalWeight += peer.server.weight;
+    this.load += peer.conns + peer.otherConns;
     const ramps = this.ramps && peer.rampStep < RAMP_STEPS && peer.server.slowStartMs > 0;
     setWeight(peer, ramps ? peer.rampStep : RAMP_STEPS);
     if (ramps) {
@@ -40,6 +44,7 @@ export class Pool {
       this.wakeAt = -Infinity;
     }
     if (!isServing(peer)) return;
+    this.servingWeight += peer.server.weight;
     if (peer.server.maxFails > 0 && peer.fails >= peer.server.maxFails) this.wait(peer);
     else if (!isFull(peer)) this.shelve(peer);
   }
@@ -79,6 +84,7 @@ export class Pool {
   take(peer: PoolPeer, now: number): void {
     const server = peer.server;
     if (now - peer.checked > server.failTimeoutMs) peer.checked = now;
+    this.load += 1;
     if (this.byLoad) {
       if (peer.shelved) this.unshelve(peer);
       peer.conns += 1;
@@ -90,7 +96,31 @@ export class Pool {
     }
   }
 
-  /** What nginx does to the effective weight when one more peer took part in a choice of one. */
+  /** Smooth round robin among the peers of one address that the request may use: `first` and its twins. */
+  among(first: PoolPeer, request: PickRequest): PoolPeer | undefined {
+    let total = 0;
+    let best: PoolPeer | undefined;
+    let peer: PoolPeer | undefined = first;
+    const held = this.held;
+    while (peer !== undefined) {
+      if (!wasTried(request.tried, peer) && isUsable(peer, request.now)) {
+        if (peer.shelved) {
+          this.unshelve(peer);
+          held.push(peer);
+        }
+        peer.current += peer.effective;
+        total += peer.effective;
+        peer.effective = Math.min(peer.weight, peer.effective + 1);
+        if (best === undefined || peer.current > best.current) best = peer;
+      }
+      peer = peer.twin;
+    }
+    if (best !== undefined) best.current -= total;
+    while (held.length > 0) this.shelve(held.pop()!);
+    return best;
+  }
+
+  /** What `among` does to a peer without twins. */
   recover(peer: PoolPeer): void {
     if (peer.effective >= peer.weight) return;
     const shelved = peer.shelved;
@@ -102,6 +132,7 @@ export class Pool {
   /** Sets how many requests are at `peer`. */
   setLoad(peer: PoolPeer, conns: number, otherConns: number, now: number): void {
     if (this.byLoad && peer.shelved) this.unshelve(peer);
+    this.load += conns + otherConns - peer.conns - peer.otherConns;
     peer.conns = conns;
     peer.otherConns = otherConns;
     if (this.byLoad || peer.server.maxConns > 0) this.settle(peer, now);

@@ -1,0 +1,47 @@
+import { type Peer, type PickRequest } from './balancer.ts';
+import { isUsable, wasTried, type PoolPeer } from './peer.ts';
+
+/** nginx gives up hashing after so many servers that cannot be used, and turns to round robin. */
+const MAX_MISSES = 20;
+
+const NONE: Peer[] = [];
+
+/**
+ * The search of a hash method for a server it can use. Every attempt of a request begins the search anew; servers that
+ * earlier attempts ended at are recognised by their order and not counted as misses, so that the choice is the one nginx
+ * makes, which goes on where the attempt before ended.
+ */
+export class Walk {
+  private tried: Peer[] = NONE;
+  private now = 0;
+  private passed = 0;
+  private misses = 0;
+
+  start(request: PickRequest): void {
+    this.tried = request.tried;
+    this.now = request.now;
+    this.passed = 0;
+    this.misses = 0;
+  }
+
+  isOver(): boolean {
+    return this.misses > MAX_MISSES;
+  }
+
+  accepts(peer: PoolPeer): boolean {
+    const tried = this.tried;
+    if (tried.length > 0) {
+      if (this.passed < tried.length && tried[this.passed] === peer) {
+        this.passed += 1;
+        return false;
+      }
+      if (wasTried(tried, peer)) {
+        this.misses += 1;
+        return false;
+      }
+    }
+    if (isUsable(peer, this.now)) return true;
+    this.misses += 1;
+    return false;
+  }
+}
