@@ -76,10 +76,11 @@ export function logLua(): string {
 
 /**
  * Body of a translated `upstream`, in place of its `server` lines and of its balancing method. `keepalive` and the other
- * directives must follow it, since nginx wants the balancer first.
+ * directives must follow it, since nginx wants the balancer first. When the balancer has no server to offer, nginx falls
+ * back to the one that is down, and so answers 502 with its own "no live upstreams" line that names the upstream.
  */
 export function balancerBlock(upstream: string): string {
-  return `server 0.0.0.1; balancer_by_lua_block { require(${luaString(LUA_MODULE)}).balance(${luaString(upstream)}) }`;
+  return `server 0.0.0.1 down; balancer_by_lua_block { require(${luaString(LUA_MODULE)}).balance(${luaString(upstream)}) }`;
 }
 
 /** What `upstream_show;` becomes. */
@@ -107,7 +108,6 @@ export function luaString(text: string): string {
  */
 export function nginxString(text: string): string {
   if (/^[A-Za-z0-9_./:@+-]+$/.test(text)) return text;
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for.
   if (/[\u0000-\u001f\u007f]/.test(text))
     throw new UpsyncError(
       'BAD_PATH',

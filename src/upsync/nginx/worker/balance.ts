@@ -1,0 +1,122 @@
+import { type Peer } from '../../../balancer/balancer.ts';
+import { type Attempt, attemptOf, closeAttempt, count, openAttempt, takeGroup } from './attempts.ts';
+import { catchUp } from './events.ts';
+import { keyValue } from './hash-key.ts';
+import { endAttempt, notePick, noteReset } from './health.ts';
+import { type WorkerServer } from './list.ts';
+import { noteLoad, pickShared, sharesLoads } from './loads.ts';
+import { clock, lastFailure, requestId, setMoreTries, setPeer } from './nginx-balancer.ts';
+import { endedWithoutHeader } from './outcome.ts';
+import { type Upstream } from './upstream.ts';
+import { refresh, upstreamNamed } from './upstreams.ts';
+
+/**
+ * Before 1.19.6 nginx counted the placeholder server of the translated upstream as one try of its own.
+ * Source: nginx CHANGES 1.19.6, "no live upstreams" errors with a server marked as "down".
+ */
+const OWN_TRIES = ngx.config.nginx_version < 1_019_006 ? 1 : 0;
+
+/** Chooses the server for one attempt of the request at hand. Without one nginx answers 502, "no live upstreams". */
+export function balance(name: string): void {
+  catchUp();
+  const upstream = upstreamNamed(name);
+  if (upstream === undefined) {
+    ngx.log(ngx.ERR, `upsync: upstream "${name}" is not in the boot file: reload nginx through upsync`);
+    return;
+  }
+  if (upstream.stale) refresh(upstream);
+  const now = clock();
+  const id = requestId();
+  let attempt = attemptOf(id);
+  if (attempt !== undefined && !isRetry(attempt, upstream)) {
+    finish(attempt, now);
+    attempt = undefined;
+  }
+  const isFirst = attempt === undefined;
+  attempt = attempt === undefined ? begin(id, upstream) : giveUp(attempt, now);
+  const request = attempt.request;
+  request.now = now;
+  while (true) {
+    const peer = pick(upstream, attempt, now);
+    if (peer === undefined) {
+      closeAttempt(attempt);
+      return;
+    }
+    const server = peer.server as WorkerServer;
+    if (setPeer(server.host, server.port)) break;
+    // Not to happen, since the address was checked; the next server is as good.
+    ngx.log(ngx.ERR, `upsync: nginx refuses the address ${server.address} of upstream "${name}"`);
+    endAttempt(upstream, peer, true, now, 0);
+    request.tried.push(peer);
+  }
+  if (isFirst) {
+    const tries = upstream.balancer.tries;
+    if (tries > 1) setMoreTries(tries - OWN_TRIES);
+  }
+}
+
+/** Ends the request's last attempt. Runs for every request of the `http` block; most never touched an upsync upstream. */
+export function log(): void {
+  if (count.open === 0) return;
+  const attempt = attemptOf(requestId());
+  if (attempt !== undefined) finish(attempt, clock());
+  if (count.grouped === 0) return;
+  const members = takeGroup(ngx.var.request_id ?? '');
+  if (members === undefined) return;
+  const now = clock();
+  for (const member of members) {
+    settle(member, false, now);
+    closeAttempt(member);
+  }
+}
+
+function begin(id: number, upstream: Upstream): Attempt {
+  const attempt = openAttempt(id, upstream, ngx.req.is_internal() ? (ngx.var.request_id ?? '') : '');
+  const method = upstream.options.method;
+  if (method === 'ip_hash') attempt.request.key = ngx.var.binary_remote_addr ?? '';
+  else attempt.request.key = upstream.key.length === 0 ? '' : keyValue(upstream.key);
+  return attempt;
+}
+
+/** True when nginx asks again for the same pass through the upstream, since the server before failed. */
+function isRetry(attempt: Attempt, upstream: Upstream): boolean {
+  return attempt.upstream === upstream && lastFailure() !== undefined;
+}
+
+/** The server the attempt was at is given back; `failed` or, for an answer of 403 or 404, just passed over. */
+function giveUp(attempt: Attempt, now: number): Attempt {
+  const peer = attempt.peer;
+  if (peer === undefined) return attempt;
+  settle(attempt, lastFailure() === 'failed', now);
+  // The only server is asked again, as nginx does: what failed then was a connection kept open too long.
+  if (attempt.upstream.balancer.peers.length > 1) attempt.request.tried.push(peer);
+  return attempt;
+}
+
+function pick(upstream: Upstream, attempt: Attempt, now: number): Peer | undefined {
+  const balancer = upstream.balancer;
+  const resets = balancer.resets;
+  const shares = sharesLoads(upstream);
+  const peer = shares ? pickShared(upstream, attempt.request) : balancer.pick(attempt.request);
+  if (balancer.resets !== resets) noteReset(upstream);
+  if (peer === undefined) return undefined;
+  if (peer.fails > 0) notePick(upstream, peer, now);
+  if (shares) noteLoad(upstream, peer);
+  attempt.peer = peer;
+  attempt.startedAt = now;
+  return peer;
+}
+
+function finish(attempt: Attempt, now: number): void {
+  const peer = attempt.peer;
+  if (peer !== undefined) settle(attempt, endedWithoutHeader(peer.server.address), now);
+  closeAttempt(attempt);
+}
+
+function settle(attempt: Attempt, failed: boolean, now: number): void {
+  const peer = attempt.peer;
+  if (peer === undefined) return;
+  attempt.peer = undefined;
+  endAttempt(attempt.upstream, peer, failed, now, now - attempt.startedAt);
+  if (sharesLoads(attempt.upstream)) noteLoad(attempt.upstream, peer);
+}

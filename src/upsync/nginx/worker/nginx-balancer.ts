@@ -1,0 +1,52 @@
+/**
+ * What the worker uses of lua-resty-core and LuaJIT's FFI. They are found by nginx itself: without them nginx's Lua
+ * module does not start.
+ */
+
+/** Not `require` itself, which the bundler would try to resolve. */
+const load = _G.require as (this: void, name: string) => unknown;
+
+interface BalancerModule {
+  set_current_peer(this: void, host: string, port: number): LuaMultiReturn<[boolean | undefined, string]>;
+  set_more_tries(this: void, count: number): LuaMultiReturn<[boolean | undefined, string]>;
+  get_last_failure(this: void): LuaMultiReturn<['next' | 'failed' | undefined, number]>;
+}
+interface BaseModule {
+  get_request(this: void): unknown;
+}
+interface Ffi {
+  cast(this: void, type: unknown, value: unknown): number;
+  typeof(this: void, name: string): unknown;
+}
+
+const balancer = load('ngx.balancer') as BalancerModule;
+const getRequest = (load('resty.core.base') as BaseModule).get_request;
+const ffi = load('ffi') as Ffi;
+const addressType = ffi.typeof('uintptr_t');
+
+/** Why nginx asks for another server: `failed`, or `next` after an answer of 403 or 404; undefined at the first one. */
+export const lastFailure = balancer.get_last_failure as unknown as (this: void) => 'next' | 'failed' | undefined;
+export const setMoreTries = balancer.set_more_tries;
+/** True when nginx takes the address. */
+export const setPeer = balancer.set_current_peer as unknown as (this: void, host: string, port: number) => boolean;
+
+const castTo = ffi.cast;
+
+/** nginx's request at hand, as a number: its address, which another request may have later. */
+export function requestId(): number {
+  return tonumber(castTo(addressType, getRequest()))!;
+}
+
+let last = 0;
+let offset = 0;
+
+/** Milliseconds that never go back, from nginx's cached clock; all workers agree unless the system's clock was set. */
+export function clock(): number {
+  const now = ngx.now() * 1000 + offset;
+  if (now >= last) {
+    last = now;
+    return now;
+  }
+  offset += last - now;
+  return last;
+}

@@ -1,0 +1,169 @@
+import { crc32 } from 'node:zlib';
+import { type Result, UpsyncError } from '../../upstream/errors.ts';
+import { type Logger } from '../../upstream/logger.ts';
+import { type Snapshot } from '../../upstream/snapshot.ts';
+import { NginxControl, type NginxState, type PutAnswer, type WorkersState } from '../nginx/control.ts';
+import { encodeServers } from '../nginx/wire.ts';
+import { type ApplyReport, type Target, type WorkerReport } from '../target.ts';
+
+export interface NginxWorkersOptions {
+  /** The control server's unix socket, in the runtime directory of the translated configuration. */
+  readonly socketPath: string;
+  readonly logger: Logger;
+  /** How long `apply` waits until every worker uses the list. Milliseconds. @default 2000 */
+  readonly ackTimeoutMs?: number;
+  /** Longest a request to nginx may take beside that. Milliseconds. @default 5000 */
+  readonly timeoutMs?: number;
+}
+
+/** The workers of an nginx, reached through its control socket: no reload, no restart, one request for all of them. */
+export interface NginxWorkersTarget extends Target {
+  applyMany(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<readonly Result<ApplyReport>[]>;
+  reports(signal?: AbortSignal): Promise<readonly ApplyReport[]>;
+  /** What nginx says now. @throws {UpsyncError} TARGET_… when it cannot be asked. */
+  state(signal?: AbortSignal): Promise<NginxState>;
+  /** True when nginx, as last heard, has another list than this one: it was restarted, or someone else wrote. */
+  differs(snapshot: Snapshot): boolean;
+}
+
+/** What this target gave nginx for one upstream. */
+interface Given {
+  readonly version: number;
+  readonly crc: number;
+}
+
+/** A target for the workers of the nginx behind `socketPath`. It may be created before nginx runs. */
+export function createNginxWorkersTarget(options: NginxWorkersOptions): NginxWorkersTarget {
+  return new NginxWorkers(options);
+}
+
+class NginxWorkers implements NginxWorkersTarget {
+  readonly description: string;
+  readonly #control: NginxControl;
+  readonly #logger: Logger;
+  readonly #ackTimeoutMs: number;
+  readonly #given = new Map<string, Given>();
+  /** CRC-32 of each upstream's list in nginx, as last heard. */
+  readonly #heard = new Map<string, number>();
+
+  constructor(options: NginxWorkersOptions) {
+    this.description = `nginx ${options.socketPath}`;
+    this.#logger = options.logger;
+    this.#ackTimeoutMs = options.ackTimeoutMs ?? 2000;
+    this.#control = new NginxControl({
+      socketPath: options.socketPath,
+      ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+    });
+  }
+
+  async apply(snapshot: Snapshot, signal?: AbortSignal): Promise<ApplyReport> {
+    const [result] = await this.applyMany([snapshot], signal);
+    if (!result!.ok) throw result!.error;
+    return result!.value;
+  }
+
+  async applyMany(
+    snapshots: readonly Snapshot[],
+    signal?: AbortSignal,
+  ): Promise<readonly Result<ApplyReport>[]> {
+    if (snapshots.length === 0) return [];
+    const answer = await this.#control.put(snapshots, {
+      waitMs: this.#ackTimeoutMs,
+      ...(signal && { signal }),
+    });
+    this.#warnOfLag(answer);
+    return snapshots.map((snapshot) => this.#settle(snapshot, answer));
+  }
+
+  async reports(signal?: AbortSignal): Promise<readonly ApplyReport[]> {
+    const state = await this.state(signal);
+    const reports: ApplyReport[] = [];
+    for (const [upstream, { version, crc }] of this.#given) {
+      const inNginx = state.upstreams[upstream];
+      // Compared by content: versions of the dictionary start again with each nginx.
+      if (inNginx?.crc !== crc || inNginx.version === 0) continue;
+      reports.push({ upstream, version, workers: workerReports(state, upstream, inNginx, version) });
+    }
+    return reports;
+  }
+
+  async state(signal?: AbortSignal): Promise<NginxState> {
+    const state = await this.#control.state(signal);
+    this.#heard.clear();
+    for (const [upstream, { version, crc }] of Object.entries(state.upstreams))
+      if (version > 0) this.#heard.set(upstream, crc);
+    return state;
+  }
+
+  differs(snapshot: Snapshot): boolean {
+    return this.#heard.get(snapshot.upstream) !== crcOf(snapshot);
+  }
+
+  async close(): Promise<void> {
+    await this.#control.close();
+  }
+
+  #settle(snapshot: Snapshot, answer: PutAnswer): Result<ApplyReport> {
+    const { upstream, version } = snapshot;
+    const accepted = answer.upstreams[upstream];
+    if (!accepted) {
+      const { code, message } = answer.failed[upstream] ?? { code: 'ANSWER', message: 'nginx did not say why' };
+      return {
+        ok: false,
+        error: new UpsyncError(`TARGET_${code}`, `${this.description}, upstream "${upstream}": ${message}`),
+      };
+    }
+    const crc = crcOf(snapshot);
+    this.#given.set(upstream, { version, crc });
+    this.#heard.set(upstream, crc);
+    const workers = workerReports(answer, upstream, accepted, version);
+    if (answer.workers.length > 0 && answer.workers.every((worker) => isBad(worker.bad[upstream], accepted.version)))
+      return {
+        ok: false,
+        error: new UpsyncError(
+          'TARGET_WORKERS_FAILED',
+          `${this.description}: no worker can use the list of upstream "${upstream}"; the old one stays, see nginx's error log`,
+        ),
+      };
+    return { ok: true, value: { upstream, version, workers } };
+  }
+
+  #warnOfLag(answer: PutAnswer): void {
+    const wanted = Math.max(0, ...Object.values(answer.upstreams).map(({ generation }) => generation));
+    const behind = answer.workers.filter((worker) => worker.generation < wanted);
+    if (behind.length === 0) return;
+    this.#logger.warn(
+      {
+        target: this.description,
+        pids: behind.map(({ pid }) => pid),
+        waitedMs: this.#ackTimeoutMs,
+        next: 'asking again with the next check',
+      },
+      'workers_lag',
+    );
+  }
+}
+
+/** Each started worker, with the version when it uses it. */
+function workerReports(
+  { workers }: WorkersState,
+  upstream: string,
+  inNginx: { readonly version: number; readonly generation: number },
+  version: number,
+): WorkerReport[] {
+  return workers
+    .filter(({ pid }) => pid > 0)
+    .map(({ pid, generation, bad }) => {
+      const isUsed = generation >= inNginx.generation && !isBad(bad[upstream], inNginx.version);
+      return { pid, version: isUsed ? version : undefined };
+    });
+}
+
+/** A list that could not be used stays marked until a later one could. */
+function isBad(badVersion: number | undefined, version: number): boolean {
+  return badVersion !== undefined && badVersion >= version;
+}
+
+function crcOf(snapshot: Snapshot): number {
+  return crc32(encodeServers(snapshot.servers));
+}
