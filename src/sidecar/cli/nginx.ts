@@ -1,0 +1,17 @@
+import { Command } from 'commander';
+import { runNginx } from '../supervisor/run-nginx.ts';
+import { NGINX_HELP } from '../supervisor/arguments.ts';
+import { type CliContext } from './command.ts';
+
+/** `upsync nginx`, when it is reached by way of `upsync help nginx`; main.ts runs it directly otherwise. */
+export function nginxCommand(context: CliContext): Command {
+  return new Command('nginx')
+    .description('Runs the nginx of this machine with upsync directives.')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .configureHelp({ formatHelp: () => NGINX_HELP })
+    .action(async (_options: unknown, command: Command) => {
+      context.exitCode = await runNginx(command.args);
+    });
+}

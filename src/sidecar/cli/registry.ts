@@ -1,0 +1,33 @@
+import { Command } from 'commander';
+import { createEmbeddedRegistry } from '../../discovery/embedded/registry.ts';
+import { type CliContext } from './command.ts';
+import { untilAborted } from './until-aborted.ts';
+
+interface RegistryFlags {
+  readonly listen: string;
+  readonly data?: string;
+}
+
+/** `upsync registry`. */
+export function registryCommand(context: CliContext): Command {
+  return new Command('registry')
+    .description(
+      'Runs a registry that speaks the HTTP API of Consul: KV, catalog, health, agent services.\n' +
+        'For development, demos and a single machine. Production is Consul.',
+    )
+    .option('--listen <address>', 'host:port to listen on; port 0 takes a free one', '127.0.0.1:8500')
+    .option('--data <file>', 'keep everything in this file, written whole after each change')
+    .addHelpText(
+      'after',
+      '\nExample: upsync registry --listen 127.0.0.1:8500 --data /var/lib/upsync/registry.json',
+    )
+    .action(async ({ listen, data }: RegistryFlags) => {
+      const registry = await createEmbeddedRegistry({
+        listen,
+        ...(data !== undefined && { dataFile: data }),
+      });
+      context.stdout(`registry listens on ${registry.url}\n`);
+      await untilAborted(context.signal);
+      await registry.close();
+    });
+}

@@ -1,0 +1,15 @@
+import path from 'node:path';
+import { type NginxBinary } from '../nginx-binary.ts';
+import { type NginxArguments } from './arguments.ts';
+
+/** Which configuration a command line means; both absolute. */
+export interface MainPaths {
+  readonly main: string;
+  readonly prefix: string;
+}
+
+/** As nginx: `-p` belongs to the working directory, and a relative `-c` to the prefix. */
+export function mainPaths(nginx: NginxBinary, args: NginxArguments): MainPaths {
+  const prefix = path.resolve(args.prefix ?? nginx.prefix);
+  return { prefix, main: path.resolve(prefix, args.confPath ?? nginx.confPath) };
+}

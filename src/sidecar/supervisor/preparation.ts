@@ -1,0 +1,142 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Server } from '../../upstream/server-type.ts';
+import { type RuntimeDirectory } from '../../upsync/nginx/runtime-directory.ts';
+import { translate } from '../../upsync/nginx/translate.ts';
+import { type NginxFacts, type TranslateOptions, type Translation } from '../../upsync/nginx/translation.ts';
+import { encodeBoot } from '../../upsync/nginx/wire.ts';
+import { withLists } from '../../upsync/nginx/boot-lists.ts';
+import { type UpstreamPlan } from '../../upsync/upstream-plan.ts';
+import { type NginxBinary } from '../nginx-binary.ts';
+import { type NginxArguments } from './arguments.ts';
+import { writeIncludes } from './include-lists.ts';
+import { type MainPaths } from './main-paths.ts';
+import { type Runtime } from './runtime.ts';
+
+/** The compiled worker code that the translated configuration loads. */
+const LUA_FILE = fileURLToPath(new URL('../../lua/upsync.lua', import.meta.url));
+
+/** A configuration that was read, translated and written down, ready to be tested and put to use. */
+export interface Preparation extends MainPaths {
+  readonly mode: 'workers' | 'reload';
+  readonly plans: readonly UpstreamPlan[];
+  readonly warnings: readonly string[];
+  /** The pid file that process managers look at. */
+  readonly pidPath: string;
+  /** For `nginx -t`, before `activate`. */
+  readonly testPath: string;
+  /** For nginx itself, after `activate`; the same over all preparations of one runtime. */
+  readonly configPath: string;
+  /** nginx's messages with the names of the user's own files. */
+  toUserPaths(text: string): string;
+  /** Becomes what nginx reads. */
+  activate(): void;
+  /** Removes what was written. */
+  discard(): void;
+}
+
+export interface PrepareOptions {
+  readonly nginx: NginxBinary;
+  readonly args: NginxArguments;
+  readonly paths: MainPaths;
+  readonly runtime: Runtime;
+  readonly directory: RuntimeDirectory;
+  /** The lists to start with, where there are better ones than the `server` lines; asked once the plans are known. */
+  readonly lists: (plans: readonly UpstreamPlan[]) => Promise<ReadonlyMap<string, readonly Server[]>>;
+}
+
+let generation = 0;
+
+/**
+ * Reads the user's configuration as it is now and writes its translation beside the one in force.
+ * @throws {UpsyncError} what the translator finds wrong, with file and line; RUNTIME_DIRECTORY when nothing can be written.
+ */
+export async function prepare(options: PrepareOptions): Promise<Preparation> {
+  const { nginx, args, paths, runtime, directory } = options;
+  // A name of its own: the boot file in force must outlive a configuration that is rejected.
+  const bootFile = path.join(runtime.private, `boot.${process.pid}.${++generation}`);
+  const translation = await translate(translateOptions(nginx, args, paths, runtime, bootFile));
+  const lists = await options.lists(translation.plans);
+  const write = (): ReturnType<RuntimeDirectory['write']> => {
+    const boot = withLists(translation.boot, lists);
+    if (translation.mode === 'workers') writeFileSync(bootFile, encodeBoot(boot), { mode: 0o600 });
+    else writeIncludes(runtime, translation, boot);
+    return directory.write(translation);
+  };
+  let written = write();
+  let active = false;
+  return {
+    ...paths,
+    mode: translation.mode,
+    plans: translation.plans,
+    warnings: translation.warnings,
+    pidPath: translation.facts.pid,
+    testPath: written.candidate,
+    configPath: directory.mainFile(paths.main),
+    toUserPaths: (text) => directory.mapBack(text),
+    activate: () => {
+      // Activated before, and others since: what was written then is gone.
+      if (active) written = write();
+      active = true;
+      written.activate();
+    },
+    discard: () => {
+      if (!active) written.discard();
+      rmSync(bootFile, { force: true });
+    },
+  };
+}
+
+/** What the main context says; nothing is written. */
+export async function readFacts(
+  nginx: NginxBinary,
+  args: NginxArguments,
+  paths: MainPaths,
+): Promise<NginxFacts> {
+  return (await translateOnly(nginx, args, paths)).facts;
+}
+
+/** The translation as it would be for the runtime in `/runtime`; nothing is written. */
+export function translateOnly(
+  nginx: NginxBinary,
+  args: NginxArguments,
+  paths: MainPaths,
+  runtime?: Runtime,
+): Promise<Translation> {
+  const folder = runtime?.private ?? '/runtime';
+  const places = runtime ?? {
+    controlSocket: '/runtime/control.sock',
+    includes: '/runtime/include',
+    shows: '/runtime/show',
+  };
+  return translate(translateOptions(nginx, args, paths, places, path.join(folder, 'boot')));
+}
+
+function translateOptions(
+  nginx: NginxBinary,
+  args: NginxArguments,
+  { main, prefix }: MainPaths,
+  runtime: Pick<Runtime, 'controlSocket' | 'includes' | 'shows'>,
+  bootFile: string,
+): TranslateOptions {
+  const dictSize = process.env['UPSYNC_DICT_SIZE'];
+  return {
+    main,
+    prefix,
+    ...(args.globals !== undefined && { globalDirectives: args.globals }),
+    defaultPid: nginx.pidPath,
+    lua: nginx.lua,
+    takeOut: ['daemon', 'pid'],
+    mode:
+      nginx.lua.kind === 'absent'
+        ? { kind: 'reload', includeFolder: runtime.includes, showFolder: runtime.shows }
+        : {
+            kind: 'workers',
+            luaFile: LUA_FILE,
+            bootFile,
+            controlSocket: runtime.controlSocket,
+            ...(dictSize !== undefined && { dictSize }),
+          },
+  };
+}
