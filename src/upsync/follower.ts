@@ -1,59 +1,14 @@
-import { type Method } from '../balancer/balancer.ts';
 import { type SourceList } from '../discovery/source.ts';
 import { diffServers } from '../upstream/diff.ts';
 import { type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
 import { sameServer, type Server } from '../upstream/server.ts';
 import { type Origin, type Snapshot } from '../upstream/snapshot.ts';
 import { failureChannel, type FailureMessage, listChannel, type ListMessage } from './channels.ts';
 import { expandNames, hostNames } from './expand-names.ts';
-import { type GuardOptions, type Hold, judgeList } from './guard.ts';
+import { type Emission, type FollowerOptions, type FollowerStatus } from './follower-contract.ts';
+import { type Hold, judgeList } from './guard.ts';
 import { Latest } from './latest.ts';
-import { type NameBook } from './name-book.ts';
 import { orderServers } from './order.ts';
-
-/** A list to put to work, in the two forms targets ask for; both have the same version. */
-export interface Emission {
-  /** Host names as the registry wrote them. */
-  readonly written: Snapshot;
-  /** Host names replaced by addresses; undefined while not one of them has an address. */
-  readonly resolved: Snapshot | undefined;
-}
-
-export interface FollowerOptions {
-  readonly upstream: string;
-  /** Of the source; for origins, logs and pages. */
-  readonly description: string;
-  readonly method: Method;
-  readonly guard: GuardOptions;
-  /** The list to begin with. */
-  readonly initial: { readonly servers: readonly Server[]; readonly origin: Origin };
-  /** Ramp of servers that name none, in the lists for nginx; the dump keeps what the registry said. Milliseconds. @default 0 */
-  readonly slowStartMs?: number;
-  /** Left out: host names stay as they are. */
-  readonly names?: NameBook;
-  readonly logger: Logger;
-  /** Monotonic milliseconds. @default performance.now */
-  readonly now?: () => number;
-}
-
-/** What is known of the way from a registry to a list. Times are milliseconds since the epoch. */
-export interface FollowerStatus {
-  readonly snapshot: Snapshot;
-  /** The registry gave a list that is in use. */
-  readonly ready: boolean;
-  readonly index: string | undefined;
-  readonly rejected: readonly RejectedEntry[];
-  /** Why the registry's newest list is not used as it is. */
-  readonly refused: { readonly code: string; readonly reason: string } | undefined;
-  readonly lastSuccessAt: number | undefined;
-  /** The failure since the last success. */
-  readonly lastError: { readonly code: string; readonly message: string; readonly at: number } | undefined;
-  readonly polls: number;
-  readonly errors: number;
-  /** Host names without an address. */
-  readonly unresolved: readonly string[];
-}
 
 /** How long a new list may wait for the addresses of its host names. Milliseconds. */
 const NAMES_WAIT_MS = 1000;
@@ -89,12 +44,22 @@ export class Follower {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     const { servers, origin } = options.initial;
-    const written: Snapshot = { upstream: options.upstream, version: 1, servers, origin };
+    const written: Snapshot = {
+      upstream: options.upstream,
+      version: options.firstVersion ?? 1,
+      servers,
+      origin,
+    };
     const plain = options.names === undefined || hostNames(servers).length === 0;
     const resolved = { ...written, servers: this.#ramp(servers) };
     this.#emission = { written, resolved: plain ? resolved : undefined };
     this.emissions.set(this.#emission);
     if (!plain) void this.#publish(servers, origin);
+  }
+
+  /** Where the list comes from, for logs and pages. */
+  get description(): string {
+    return this.#options.description;
   }
 
   get snapshot(): Snapshot {
@@ -116,15 +81,14 @@ export class Follower {
     };
   }
 
-  /** The registry answered with a list. */
+  /** A list that differs from the one before. */
   take(list: SourceList): void {
-    this.contact(list.index);
     this.#list = list;
     this.#tellRejected(list.rejected);
     this.#consider();
   }
 
-  /** The registry answered, with or without news. */
+  /** The registry answered with a list, a new one or the old one; called before `take`. */
   contact(index?: string): void {
     this.#polls++;
     this.#index = index ?? this.#index;
@@ -147,7 +111,8 @@ export class Follower {
         },
         'fetch_failed',
       );
-    this.#lastError = { code: error.code, message: error.message, at: Date.now() };
+    const at = Date.now();
+    this.#lastError = { code: error.code, message: error.message, at, since: this.#lastError?.since ?? at };
     this.#publishFailure(error);
   }
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type RejectedEntry, UpsyncError } from '../../src/upstream/errors.ts';
 import { createServer } from '../../src/upstream/server.ts';
-import { Follower, type FollowerOptions } from '../../src/upsync/follower.ts';
+import { type FollowerOptions } from '../../src/upsync/follower-contract.ts';
+import { Follower } from '../../src/upsync/follower.ts';
 import { NameBook } from '../../src/upsync/name-book.ts';
 import { recordingLogger } from '../helpers/recording-logger.ts';
 
@@ -38,6 +39,12 @@ beforeEach(() => {
 afterEach(() => {
   for (const follower of followers) follower.close();
   vi.useRealTimers();
+});
+
+test('counts on from the version it is given, so that a target never sees one version twice', () => {
+  const follower = follow({ firstVersion: 8 });
+  follower.take(list(2));
+  expect(follower.snapshot.version).toBe(9);
 });
 
 test('begins with the given list at once, and counts versions with each different list', () => {
