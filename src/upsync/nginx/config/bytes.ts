@@ -3,7 +3,7 @@
  * comes out unchanged and offsets are byte offsets. These two cross over to and from ordinary (UTF-8) text.
  */
 export function toText(bytes: string): string {
-  // eslint-disable-next-line no-control-regex -- asks for pure ASCII, which needs no decoding.
+   
   return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
