@@ -249,10 +249,10 @@ describe('UpsyncDispatcher', () => {
     ]);
     const failures: unknown[] = [];
     const listener = (message: unknown): number => failures.push(message);
-    subscribe('upsync:failure', listener);
+    subscribe('upsync:dispatcher:failure', listener);
     const aborted = request('http://api/', { dispatcher, signal: AbortSignal.timeout(50) });
     await expect(aborted).rejects.toThrow();
-    unsubscribe('upsync:failure', listener);
+    unsubscribe('upsync:dispatcher:failure', listener);
     expect(failures).toEqual([]);
   });
 
@@ -263,16 +263,16 @@ describe('UpsyncDispatcher', () => {
       const { server } = message as { server?: Server };
       return events.push(`${String(name)} ${server?.address ?? ''}`);
     };
-    for (const name of ['upsync:pick', 'upsync:failure', 'upsync:list']) subscribe(name, listener);
+    for (const name of ['upsync:dispatcher:pick', 'upsync:dispatcher:failure', 'upsync:dispatcher:list']) subscribe(name, listener);
     const dispatcher = dispatcherOf([]);
     await dispatcher.apply(snapshot(1, [createServer(dead), createServer(backends[0]!.address)]));
     await get(dispatcher);
-    for (const name of ['upsync:pick', 'upsync:failure', 'upsync:list']) unsubscribe(name, listener);
+    for (const name of ['upsync:dispatcher:pick', 'upsync:dispatcher:failure', 'upsync:dispatcher:list']) unsubscribe(name, listener);
     expect(events).toEqual([
-      'upsync:list ',
-      `upsync:pick ${dead}`,
-      `upsync:failure ${dead}`,
-      `upsync:pick ${backends[0]!.address}`,
+      'upsync:dispatcher:list ',
+      `upsync:dispatcher:pick ${dead}`,
+      `upsync:dispatcher:failure ${dead}`,
+      `upsync:dispatcher:pick ${backends[0]!.address}`,
     ]);
   });
 
