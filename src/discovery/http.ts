@@ -187,6 +187,8 @@ export class RegistryHttp {
       if (bytes > limit) throw tooLarge(url);
       chunks.push(chunk);
     }
+    // The connection is free for the next request only after this turn of the event loop; asking before opens a second one.
+    await new Promise(setImmediate);
     return Buffer.concat(chunks).toString('utf8');
   }
 

@@ -2,11 +2,13 @@ import { type Source, type SourceList } from '../../src/discovery/source.ts';
 
 /** A source being read one list at a time, with a bound on each wait. */
 export class ListReader {
+  readonly source: Source;
   readonly #abort = new AbortController();
   readonly #iterator: AsyncIterator<SourceList>;
   #pending: Promise<IteratorResult<SourceList>> | undefined;
 
   constructor(source: Source) {
+    this.source = source;
     this.#iterator = source.lists(this.#abort.signal)[Symbol.asyncIterator]();
   }
 
