@@ -1,5 +1,6 @@
 const BITS = 11;
 const BUCKETS = 2048;
+const MASK = 2047;
 
 /**
  * Sorts `keys`, whole numbers below 2^32, and `values` along with them; equal keys keep their order. Linear in the number
@@ -11,20 +12,20 @@ export function radixSort<T>(keys: number[], values: T[]): void {
   let fromValues = values;
   let toKeys: number[] = [];
   let toValues: T[] = [];
-  let divisor = 1;
-  // Three passes of 11 bits are 33 bits; a fourth, of nothing, would bring the result back into `keys`.
+  let shift = 0;
+  // Three passes of 11 bits cover 32.
   for (let pass = 0; pass < 3; pass++) {
-    const next = countStarts(fromKeys, size, divisor);
+    const next = countStarts(fromKeys, size, shift);
     if (pass === 0) {
       // Filled from the front once, so that no language sees an array with holes.
       for (let i = 0; i < size; i++) {
-        toKeys.push(0);
-        toValues.push(fromValues[i]!);
+        toKeys[i] = 0;
+        toValues[i] = fromValues[i]!;
       }
     }
     for (let i = 0; i < size; i++) {
       const key = fromKeys[i]!;
-      const digit = Math.floor(key / divisor) % BUCKETS;
+      const digit = (key >>> shift) & MASK;
       const place = next[digit]!;
       next[digit] = place + 1;
       toKeys[place] = key;
@@ -36,7 +37,7 @@ export function radixSort<T>(keys: number[], values: T[]): void {
     fromValues = toValues;
     toKeys = spareKeys;
     toValues = spareValues;
-    divisor *= 2 ** BITS;
+    shift += BITS;
   }
   for (let i = 0; i < size; i++) {
     keys[i] = fromKeys[i]!;
@@ -45,11 +46,11 @@ export function radixSort<T>(keys: number[], values: T[]): void {
 }
 
 /** Where the keys of each digit begin. */
-function countStarts(keys: readonly number[], size: number, divisor: number): number[] {
+function countStarts(keys: readonly number[], size: number, shift: number): number[] {
   const starts: number[] = [];
   for (let i = 0; i < BUCKETS; i++) starts.push(0);
   for (let i = 0; i < size; i++) {
-    const digit = Math.floor(keys[i]! / divisor) % BUCKETS;
+    const digit = (keys[i]! >>> shift) & MASK;
     starts[digit] = starts[digit]! + 1;
   }
   let sum = 0;

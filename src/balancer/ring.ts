@@ -15,58 +15,55 @@ const MAX_POINTS = 2_097_152;
  * Source: nginx 1.22, behaviour of ngx_http_upstream_init_chash (compatible with Cache::Memcached::Fast).
  */
 export class Ring {
-  private keys: number[] = [];
+  /** How many points there are, equal ones included. */
+  readonly size: number;
+  private readonly heads: readonly PoolPeer[];
+  private readonly keys: number[];
   /** The first peer of an address stands for its twins. */
-  private owners: PoolPeer[] = [];
+  private readonly owners: PoolPeer[];
 
   /** Builds the ring of a list, which must not be empty; from `previous`, the ring of the list before, it takes the points that stay. */
   constructor(peers: readonly PoolPeer[], previous?: Ring) {
     const heads = linkTwins(peers);
-    const share = Math.min(1, MAX_POINTS / (POINTS_PER_WEIGHT * totalWeight(heads)));
-    const old = previous === undefined ? [] : previous.owners;
-    if (previous === undefined) for (const head of heads) head.points = 0;
-    const keys: number[] = [];
-    const owners: PoolPeer[] = [];
-    const home = peers[0]!.home;
-    const size = old.length;
-    for (let i = 0; i < size; i++) {
-      const owner = old[i]!;
-      if (owner.home !== home) owner.points = 0;
+    this.heads = heads;
+    const added = new Points();
+    const changed = addChanged(heads, added, previous);
+    if (previous !== undefined && !changed) {
+      this.keys = previous.keys;
+      this.owners = previous.owners;
+    } else {
+      radixSort(added.keys, added.owners);
+      const merged = new Points();
+      merge(
+        merged,
+        previous === undefined ? [] : previous.keys,
+        previous === undefined ? [] : previous.owners,
+        added,
+      );
+      countPoints(added.owners);
+      this.keys = merged.keys;
+      this.owners = merged.owners;
     }
-    for (const head of heads) {
-      const wanted = Math.max(1, Math.floor(POINTS_PER_WEIGHT * headWeight(head) * share));
-      if (head.points === wanted) continue;
-      head.points = 0;
-      addPoints(keys, owners, head, wanted);
-    }
-    radixSort(keys, owners);
-    this.merge(previous, keys, owners);
-    const added = owners.length;
-    for (let i = 0; i < added; i++) owners[i]!.points += 1;
-  }
-
-  /** How many points there are, equal ones included. */
-  get size(): number {
-    return this.keys.length;
+    this.size = this.keys.length;
   }
 
   /** The place of the first point at or after `hash`. */
   find(hash: number): number {
     const keys = this.keys;
     let low = 0;
-    let high = keys.length;
+    let high = this.size;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (keys[middle]! < hash) low = middle + 1;
       else high = middle;
     }
-    return low < keys.length ? low : 0;
+    return low < this.size ? low : 0;
   }
 
   /** The place of the next point; further points with the same key do not count. */
   after(place: number): number {
     const keys = this.keys;
-    const size = keys.length;
+    const size = this.size;
     const key = keys[place];
     let next = place + 1;
     while (next < size && keys[next] === key) next += 1;
@@ -77,48 +74,96 @@ export class Ring {
     return this.owners[place]!;
   }
 
-  private merge(previous: Ring | undefined, keys: readonly number[], owners: readonly PoolPeer[]): void {
-    const oldKeys = previous === undefined ? [] : previous.keys;
-    const oldOwners = previous === undefined ? [] : previous.owners;
-    const oldSize = oldKeys.length;
-    const size = keys.length;
-    let old = 0;
-    let added = 0;
-    while (old < oldSize || added < size) {
-      if (old < oldSize && oldOwners[old]!.points === 0) {
-        old += 1;
-      } else if (added >= size || (old < oldSize && oldKeys[old]! <= keys[added]!)) {
-        this.append(oldKeys[old]!, oldOwners[old]!);
-        old += 1;
-      } else {
-        this.append(keys[added]!, owners[added]!);
-        added += 1;
-      }
-    }
+  /** The servers, each once, in list order. */
+  isOf(heads: readonly PoolPeer[]): boolean {
+    if (heads.length !== this.heads.length) return false;
+    for (let i = 0; i < heads.length; i++) if (heads[i] !== this.heads[i]) return false;
+    return true;
   }
 
-  /** Equal keys, which are rare, end up in list order. */
-  private append(key: number, owner: PoolPeer): void {
-    const keys = this.keys;
-    const owners = this.owners;
-    let place = keys.length;
-    keys.push(key);
-    owners.push(owner);
-    while (place > 0 && keys[place - 1] === key && owners[place - 1]!.index > owner.index) {
-      owners[place] = owners[place - 1]!;
-      place -= 1;
-    }
-    owners[place] = owner;
+  /** Marks the points of servers that are not in the list any more. */
+  forget(home: object | undefined): void {
+    for (const head of this.heads) if (head.home !== home) head.points = 0;
   }
 }
 
-function addPoints(keys: number[], owners: PoolPeer[], head: PoolPeer, count: number): void {
+/** Points by key. Counts for itself: asking a Lua table for its length is slow. */
+class Points {
+  readonly keys: number[] = [];
+  readonly owners: PoolPeer[] = [];
+  private size = 0;
+
+  add(key: number, owner: PoolPeer): void {
+    this.keys[this.size] = key;
+    this.owners[this.size] = owner;
+    this.size += 1;
+  }
+
+  /** Adds the next point of a sorted list; equal keys, which are rare, end up in list order. */
+  append(key: number, owner: PoolPeer): void {
+    const { keys, owners } = this;
+    let place = this.size;
+    while (place > 0 && keys[place - 1] === key && owners[place - 1]!.index > owner.index) {
+      keys[place] = key;
+      owners[place] = owners[place - 1]!;
+      place -= 1;
+    }
+    keys[place] = key;
+    owners[place] = owner;
+    this.size += 1;
+  }
+}
+
+/** Adds the points of servers that are new or weigh otherwise than before. False when the old ring is right as it is. */
+function addChanged(heads: readonly PoolPeer[], added: Points, previous: Ring | undefined): boolean {
+  if (previous === undefined) for (const head of heads) head.points = 0;
+  else previous.forget(heads[0]!.home);
+  const share = Math.min(1, MAX_POINTS / (POINTS_PER_WEIGHT * totalWeight(heads)));
+  let changed = previous === undefined || !previous.isOf(heads);
+  for (const head of heads) {
+    const wanted = Math.max(1, Math.floor(POINTS_PER_WEIGHT * headWeight(head) * share));
+    if (head.points === wanted) continue;
+    changed = true;
+    head.points = 0;
+    addPoints(added, head, wanted);
+  }
+  return changed;
+}
+
+function merge(
+  into: Points,
+  oldKeys: readonly number[],
+  oldOwners: readonly PoolPeer[],
+  added: Points,
+): void {
+  const { keys, owners } = added;
+  const oldSize = oldKeys.length;
+  const size = keys.length;
+  let next = 0;
+  for (let old = 0; old < oldSize; old++) {
+    const owner = oldOwners[old]!;
+    if (owner.points === 0) continue;
+    const key = oldKeys[old]!;
+    while (next < size && keys[next]! < key) {
+      into.append(keys[next]!, owners[next]!);
+      next += 1;
+    }
+    into.append(key, owner);
+  }
+  for (; next < size; next++) into.append(keys[next]!, owners[next]!);
+}
+
+function countPoints(owners: readonly PoolPeer[]): void {
+  const size = owners.length;
+  for (let i = 0; i < size; i++) owners[i]!.points += 1;
+}
+
+function addPoints(points: Points, head: PoolPeer, count: number): void {
   const base = crcAddress(head.server.address);
   let key = 0;
   for (let i = 0; i < count; i++) {
     key = crcEnd(crcNumber(base, key));
-    keys.push(key);
-    owners.push(head);
+    points.add(key, head);
   }
 }
 
@@ -135,8 +180,12 @@ function linkTwins(peers: readonly PoolPeer[]): PoolPeer[] {
   const lasts = new Map<string, PoolPeer>();
   for (const peer of peers) {
     const last = lasts.get(peer.server.address);
-    if (last === undefined) heads.push(peer);
-    else last.twin = peer;
+    if (last === undefined) {
+      heads.push(peer);
+    } else {
+      last.twin = peer;
+      peer.points = 0;
+    }
     lasts.set(peer.server.address, peer);
   }
   return heads;
