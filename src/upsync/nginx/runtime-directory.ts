@@ -1,8 +1,19 @@
-import { chmodSync, lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { buildMirror, mirrorPath } from './mirror.ts';
 import { type Translation } from './translation.ts';
+
+const GENERATION = /^conf\.(\d{1,9})$/;
 
 /** One translated configuration on disk, not in force until `activate`. */
 export interface Generation {
@@ -49,10 +60,8 @@ export class RuntimeDirectory {
    * @throws {UpsyncError} RUNTIME_DIRECTORY when it cannot be written; nothing is left behind.
    */
   write(translation: Translation): Generation {
-    const current = this.#current();
-    const next = `conf.${(current ?? 0) + 1}`;
+    const next = `conf.${Math.max(0, ...this.#numbers()) + 1}`;
     const folder = path.join(this.root, next);
-    rmSync(folder, { recursive: true, force: true });
     try {
       this.#names = buildMirror(folder, translation);
     } catch (error) {
@@ -62,13 +71,14 @@ export class RuntimeDirectory {
     return {
       candidate: mirrorPath(folder, translation.main),
       activate: () => {
+        const before = this.#current();
         const link = path.join(this.root, 'conf');
         const fresh = `${link}.new`;
         rmSync(fresh, { force: true });
         symlinkSync(next, fresh);
         renameSync(fresh, link);
-        if (current !== undefined)
-          rmSync(path.join(this.root, `conf.${current}`), { recursive: true, force: true });
+        if (before !== undefined && before !== next)
+          rmSync(path.join(this.root, before), { recursive: true, force: true });
       },
       discard: () => rmSync(folder, { recursive: true, force: true }),
     };
@@ -84,21 +94,27 @@ export class RuntimeDirectory {
     );
   }
 
-  /** Removes the configurations; files that others put into the folder stay, and so does the folder then. */
+  /** Removes the configurations; files that others put into the folder stay. */
   remove(): void {
-    const current = this.#current();
     rmSync(path.join(this.root, 'conf'), { force: true });
-    if (current !== undefined)
-      rmSync(path.join(this.root, `conf.${current}`), { recursive: true, force: true });
+    for (const number of this.#numbers())
+      rmSync(path.join(this.root, `conf.${number}`), { recursive: true, force: true });
   }
 
-  #current(): number | undefined {
+  #current(): string | undefined {
     try {
-      const match = /^conf\.(\d{1,9})$/.exec(readlinkSync(path.join(this.root, 'conf')));
-      return match ? Number(match[1]) : undefined;
+      return GENERATION.exec(readlinkSync(path.join(this.root, 'conf')))?.[0];
     } catch {
+      // Nothing was activated yet.
       return undefined;
     }
+  }
+
+  #numbers(): number[] {
+    return readdirSync(this.root).flatMap((name) => {
+      const number = GENERATION.exec(name)?.[1];
+      return number === undefined ? [] : [Number(number)];
+    });
   }
 }
 

@@ -110,6 +110,10 @@ describe('generations', () => {
     refused.discard();
     expect(read(main)).toBe('three');
     expect(readdirSync(runtime.root).sort()).toEqual(['conf', 'conf.3', 'private']);
+    // Two that wait at the same time do not share a folder.
+    const first = runtime.write(translation(folder, { 'nginx.conf': 'first' }));
+    const second = runtime.write(translation(folder, { 'nginx.conf': 'second' }));
+    expect([read(first.candidate), read(second.candidate)]).toEqual(['first', 'second']);
     runtime.remove();
     expect(readdirSync(runtime.root)).toEqual(['private']);
   });
