@@ -1,5 +1,5 @@
-import { type Logger } from '../upstream/logger.ts';
-import { type LogLevel } from './engine-config.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { LogLevel } from './engine-config.ts';
 
 /** Every level by rising severity, as `--log-level` takes them. */
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];

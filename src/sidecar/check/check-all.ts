@@ -2,16 +2,16 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { openSource } from '../../discovery/open.ts';
 import { errorText } from '../../upstream/errors.ts';
-import { type Translation } from '../../upsync/nginx/translation.ts';
+import type { Translation } from '../../upsync/nginx/translation.ts';
 import { findNginx, type NginxBinary } from '../nginx-binary.ts';
-import { type NginxArguments } from '../supervisor/arguments.ts';
+import type { NginxArguments } from '../supervisor/arguments.ts';
 import { judge } from '../supervisor/check-configuration.ts';
 import { mainPaths, type MainPaths } from '../supervisor/main-paths.ts';
 import { translateOnly } from '../supervisor/preparation.ts';
 import { runtimeBase, runtimeFor } from '../supervisor/runtime.ts';
 import { isRunning, readState } from '../supervisor/state-file.ts';
 import { checkRegistry } from './check-registry.ts';
-import { type Finding } from './finding.ts';
+import type { Finding } from './finding.ts';
 
 /** Tries everything `upsync nginx` will need, without touching what runs. */
 export async function checkAll(args: NginxArguments, env: NodeJS.ProcessEnv): Promise<readonly Finding[]> {

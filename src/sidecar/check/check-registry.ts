@@ -1,7 +1,7 @@
-import { type Source } from '../../discovery/source.ts';
+import type { Source } from '../../discovery/source.ts';
 import { errorText } from '../../upstream/errors.ts';
-import { type UpstreamPlan } from '../../upsync/upstream-plan.ts';
-import { type Finding } from './finding.ts';
+import type { UpstreamPlan } from '../../upsync/upstream-plan.ts';
+import type { Finding } from './finding.ts';
 
 const BOUND_MS = 5000;
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { checkAll } from '../check/check-all.ts';
 import { formatFindings } from '../check/finding.ts';
-import { type CliContext } from './command.ts';
+import type { CliContext } from './command.ts';
 import { addNginxOptions, type NginxFlags, toNginxArguments } from './nginx-options.ts';
 
 /** `upsync check`. */

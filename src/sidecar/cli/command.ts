@@ -1,4 +1,4 @@
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 
 /** What a command may touch of the process: tests give their own. */
 export interface CliContext {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { runDemo } from '../demo/demo.ts';
-import { type CliContext } from './command.ts';
+import type { CliContext } from './command.ts';
 
 /** `upsync demo`, which is `npm start`. */
 export function demoCommand(context: CliContext): Command {

@@ -1,5 +1,5 @@
-import { type Command } from 'commander';
-import { type NginxArguments } from '../supervisor/arguments.ts';
+import type { Command } from 'commander';
+import type { NginxArguments } from '../supervisor/arguments.ts';
 
 /** The flags by which a command is told which nginx configuration is meant. */
 export interface NginxFlags {

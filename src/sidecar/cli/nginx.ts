@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { runNginx } from '../supervisor/run-nginx.ts';
 import { NGINX_HELP } from '../supervisor/arguments.ts';
-import { type CliContext } from './command.ts';
+import type { CliContext } from './command.ts';
 
 /** `upsync nginx`, when it is reached by way of `upsync help nginx`; main.ts runs it directly otherwise. */
 export function nginxCommand(context: CliContext): Command {

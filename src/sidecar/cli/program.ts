@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
-import { type CliContext, type CommandEntry } from './command.ts';
+import type { CliContext, CommandEntry } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { programVersion } from './program-version.ts';
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { createEmbeddedRegistry } from '../../discovery/embedded/registry.ts';
-import { type CliContext } from './command.ts';
+import type { CliContext } from './command.ts';
 import { untilAborted } from './until-aborted.ts';
 
 interface RegistryFlags {

@@ -5,7 +5,7 @@ import { requireNginx } from '../nginx-binary.ts';
 import { mainPaths } from '../supervisor/main-paths.ts';
 import { translateOnly } from '../supervisor/preparation.ts';
 import { runtimeBase, runtimeFor } from '../supervisor/runtime.ts';
-import { type CliContext } from './command.ts';
+import type { CliContext } from './command.ts';
 import { addNginxOptions, type NginxFlags, toNginxArguments } from './nginx-options.ts';
 
 /** `upsync render`. */

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type CliContext } from './command.ts';
+import type { CliContext } from './command.ts';
 import { programVersion } from './program-version.ts';
 
 /** `upsync version`. */

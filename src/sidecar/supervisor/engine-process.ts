@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { renameSync, writeFileSync } from 'node:fs';
-import { type Logger } from '../../upstream/logger.ts';
-import { type EngineConfig } from '../engine-config.ts';
+import type { Logger } from '../../upstream/logger.ts';
+import type { EngineConfig } from '../engine-config.ts';
 
 export interface EngineProcessOptions {
   /** The engine's program, a JavaScript file. */

@@ -1,10 +1,10 @@
-import { type EngineConfig, type NginxWiring } from '../engine-config.ts';
+import type { EngineConfig, NginxWiring } from '../engine-config.ts';
 import { defaultLevel } from '../log.ts';
-import { type NginxBinary } from '../nginx-binary.ts';
-import { type NginxArguments } from './arguments.ts';
+import type { NginxBinary } from '../nginx-binary.ts';
+import type { NginxArguments } from './arguments.ts';
 import { globalDirectives } from './nginx-arguments.ts';
-import { type Preparation } from './preparation.ts';
-import { type Runtime } from './runtime.ts';
+import type { Preparation } from './preparation.ts';
+import type { Runtime } from './runtime.ts';
 
 export interface EngineWiring {
   readonly preparation: Preparation;

@@ -2,8 +2,8 @@ import path from 'node:path';
 import { toBytes, toText } from '../../upsync/nginx/config/bytes.ts';
 import { loadConfig, visit } from '../../upsync/nginx/config/load.ts';
 import { parseConfig } from '../../upsync/nginx/config/parse.ts';
-import { type NginxArguments } from './arguments.ts';
-import { type MainPaths } from './main-paths.ts';
+import type { NginxArguments } from './arguments.ts';
+import type { MainPaths } from './main-paths.ts';
 
 /**
  * The file of nginx's main error log: the first one named by `-g` or the configuration, else `-e`, else what was compiled

@@ -1,13 +1,13 @@
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type BootConfig } from '../../upsync/nginx/boot.ts';
+import type { BootConfig } from '../../upsync/nginx/boot.ts';
 import {
   includeFileName,
   SHOW_ALL_FILE,
   SHOW_UNKNOWN_FILE,
   showFileName,
 } from '../../upsync/nginx/file-names.ts';
-import { type Translation } from '../../upsync/nginx/translation.ts';
+import type { Translation } from '../../upsync/nginx/translation.ts';
 import {
   formatAllUpstreams,
   formatUpstream,
@@ -16,7 +16,7 @@ import {
   UNKNOWN_UPSTREAM,
 } from '../../upsync/show.ts';
 import { includeText } from '../../upsync/targets/include-text.ts';
-import { type Runtime } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
 
 /** For an nginx without Lua: the include files it starts with, and the texts that answer `upstream_show`. */
 export function writeIncludes(runtime: Runtime, { plans }: Translation, boot: BootConfig): void {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { type NginxMaster, startDaemonMaster, startMaster, waitForListening } from './nginx-master.ts';
-import { type Runtime } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
 
 export interface Launch {
   readonly nginx: string;

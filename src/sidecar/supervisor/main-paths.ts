@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { type NginxBinary } from '../nginx-binary.ts';
-import { type NginxArguments } from './arguments.ts';
+import type { NginxBinary } from '../nginx-binary.ts';
+import type { NginxArguments } from './arguments.ts';
 
 /** Which configuration a command line means; both absolute. */
 export interface MainPaths {

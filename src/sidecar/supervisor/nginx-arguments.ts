@@ -1,7 +1,7 @@
 import { parseConfig } from '../../upsync/nginx/config/parse.ts';
 import { applyEdits } from '../../upsync/nginx/config/edit.ts';
 import { toBytes, toText } from '../../upsync/nginx/config/bytes.ts';
-import { type NginxArguments } from './arguments.ts';
+import type { NginxArguments } from './arguments.ts';
 
 export interface MasterArguments {
   /** The translated main file. */

@@ -1,18 +1,18 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Server } from '../../upstream/server-type.ts';
-import { type RuntimeDirectory } from '../../upsync/nginx/runtime-directory.ts';
+import type { Server } from '../../upstream/server-type.ts';
+import type { RuntimeDirectory } from '../../upsync/nginx/runtime-directory.ts';
 import { translate } from '../../upsync/nginx/translate.ts';
-import { type NginxFacts, type TranslateOptions, type Translation } from '../../upsync/nginx/translation.ts';
+import type { NginxFacts, TranslateOptions, Translation } from '../../upsync/nginx/translation.ts';
 import { encodeBoot } from '../../upsync/nginx/wire.ts';
 import { withLists } from '../../upsync/nginx/boot-lists.ts';
-import { type UpstreamPlan } from '../../upsync/upstream-plan.ts';
-import { type NginxBinary } from '../nginx-binary.ts';
-import { type NginxArguments } from './arguments.ts';
+import type { UpstreamPlan } from '../../upsync/upstream-plan.ts';
+import type { NginxBinary } from '../nginx-binary.ts';
+import type { NginxArguments } from './arguments.ts';
 import { writeIncludes } from './include-lists.ts';
-import { type MainPaths } from './main-paths.ts';
-import { type Runtime } from './runtime.ts';
+import type { MainPaths } from './main-paths.ts';
+import type { Runtime } from './runtime.ts';
 
 /** The compiled worker code that the translated configuration loads. */
 const LUA_FILE = fileURLToPath(new URL('../../lua/upsync.lua', import.meta.url));

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type NginxSignal } from './arguments.ts';
+import type { NginxSignal } from './arguments.ts';
 import { signalPid } from './nginx-master.ts';
 
 const SIGNALS: Readonly<Record<NginxSignal, NodeJS.Signals>> = {

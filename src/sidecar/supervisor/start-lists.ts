@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
-import { type Logger } from '../../upstream/logger.ts';
-import { type Server } from '../../upstream/server-type.ts';
+import type { Logger } from '../../upstream/logger.ts';
+import type { Server } from '../../upstream/server-type.ts';
 import { readDump } from '../../upsync/dump.ts';
 import { expandNames, hostNames } from '../../upsync/expand-names.ts';
-import { type UpstreamPlan } from '../../upsync/upstream-plan.ts';
+import type { UpstreamPlan } from '../../upsync/upstream-plan.ts';
 import { firstLists } from './strong-dependency.ts';
 
 // nginx must listen within two seconds, names in lists or not.

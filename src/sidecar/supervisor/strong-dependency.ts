@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Source, type SourceList } from '../../discovery/source.ts';
+import type { Source, SourceList } from '../../discovery/source.ts';
 import { UpsyncError, errorText } from '../../upstream/errors.ts';
-import { type UpstreamPlan } from '../../upsync/upstream-plan.ts';
+import type { UpstreamPlan } from '../../upsync/upstream-plan.ts';
 
 export interface RegistryWait {
   readonly open: (plan: UpstreamPlan) => Source;

@@ -1,4 +1,4 @@
-import { type Logger } from '../../upstream/logger.ts';
+import type { Logger } from '../../upstream/logger.ts';
 import { childrenOf, signalPid } from './nginx-master.ts';
 import { type ProcessId, identify, isRunning } from './state-file.ts';
 
