@@ -1,4 +1,5 @@
 import type { RejectedEntry } from '../upstream/errors.ts';
+import type { MotanUrl } from './url.ts';
 
 /** What a registry says of a server's health. `missing`: it left the answers of a registry that hides failing servers. */
 export type Health = 'passing' | 'warning' | 'critical' | 'missing';
@@ -15,8 +16,8 @@ export interface Provider {
   /** 0..65535; 0 takes no traffic. */
   readonly weight: number;
   readonly health: Health;
-  /** The Motan URL of the entry when it has one, as text without `URL_`. */
-  readonly motanUrl?: string;
+  /** The Motan URL of the entry, for a service of a Motan group. */
+  readonly motan?: MotanUrl;
 }
 
 /** One whole answer of a registry. */
@@ -33,14 +34,16 @@ export interface ProviderList {
 }
 
 /**
- * Where the servers of one service come from. As `Source`: the whole list at once, then again after each change; ends only
- * by throwing or after abort; never retries, waits or caches by itself.
+ * Where values come from, for instance the servers of one service or the commands of one group. As `Source`: the whole value at
+ * once, then again after each change; ends only by throwing or after abort; never retries, waits or caches by itself.
  */
-export interface ProviderSource {
+export interface ValueSource<T> {
   /** For logs, free of secrets. */
   readonly description: string;
-  lists(signal: AbortSignal): AsyncIterable<ProviderList>;
+  values(signal: AbortSignal): AsyncIterable<T>;
 }
+
+export type ProviderSource = ValueSource<ProviderList>;
 
 /** True for a server that may get traffic by the registry's word. A warning is not yet a failure. */
 export function isHealthy(health: Health): boolean {

@@ -13,8 +13,8 @@ export interface RankedPlace {
 export interface RankingOptions extends SpillOptions, HoldOptions {
   /** IDC → relative weight; replaces the order while one of the named IDCs can serve. */
   readonly weights?: Readonly<Record<string, number>> | undefined;
-  /** All servers form one pool, whatever their IDC: Motan's mix mode. @default false */
-  readonly mix?: boolean;
+  /** IDCs whose servers form one pool while one of them can serve: Motan's mix mode. */
+  readonly mix?: readonly string[] | undefined;
 }
 
 export interface Ranking {
@@ -29,7 +29,7 @@ export interface Ranking {
     /** Failing servers that are used because the removal cap protects them. */
     readonly kept: number;
   }[];
-  /** False when `weights` were given but none of their IDCs can serve, so that the order decides. */
+  /** False when `weights` or `mix` were given but none of their IDCs can serve, so that the order decides. */
   readonly planUsed: boolean;
 }
 
@@ -60,10 +60,11 @@ export function rank(places: readonly RankedPlace[], now: number, options: Ranki
     const sum = weights.reduce((total, weight, at) => total + (inUse[at] ? weight : 0), 0);
     return { weights, inUse, sum };
   });
-  const shares = placeShares(
-    options.mix === true ? weighed.map(({ sum }) => sum) : (planned ?? loads),
-    weighed,
-  );
+  const pool =
+    options.mix && weighed.map(({ sum }, at) => (options.mix!.includes(places[at]!.idc) ? sum : 0));
+  const isPoolUsable = pool?.some((load, at) => load > 0 && levels[at]!.healthy > 0) === true;
+  const pooled = isPoolUsable ? pool : undefined;
+  const shares = placeShares(pooled ?? planned ?? loads, weighed);
   const servers = places.flatMap((place, index) => {
     const { weights, inUse, sum } = weighed[index]!;
     const perWeight = sum > 0 ? shares[index]! / sum : 0;
@@ -81,7 +82,9 @@ export function rank(places: readonly RankedPlace[], now: number, options: Ranki
       panic: panic[index]!,
       kept: used[index]!.kept,
     })),
-    planUsed: options.weights === undefined || planned !== undefined,
+    planUsed:
+      (options.weights === undefined || planned !== undefined) &&
+      (options.mix === undefined || pooled !== undefined),
   };
 }
 

@@ -25,10 +25,10 @@ export interface ResolvedServer {
   readonly since: number;
 }
 
-/** Why a resolution is not simply live. */
+/** Why a resolution is not simply what order and health make of it. */
 export interface ResolutionReason {
   readonly idc: string;
-  /** REGISTRY_ERROR, EMPTY_HELD, SNAPSHOT, REMOVAL_CAP, PANIC, COMMAND, … : stable. */
+  /** REGISTRY_ERROR, EMPTY_HELD, SNAPSHOT, REMOVAL_CAP, PANIC, COMMAND, PLAN, PLAN_UNUSABLE, …: stable. */
   readonly code: string;
   /** One sentence for people. */
   readonly text: string;

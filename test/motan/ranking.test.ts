@@ -79,7 +79,10 @@ describe('rank', () => {
   });
 
   it('pools all servers in mix mode', () => {
-    expect(shares([place('a', 1, 1), place('b', 3, 3)], { mix: true })).toEqual([0.25, 0.75]);
+    expect(shares([place('a', 1, 1), place('b', 3, 3)], { mix: ['a', 'b'] })).toEqual([0.25, 0.75]);
+    const cut = [place('a', 0, 1), place('b', 3, 3)];
+    expect(shares(cut, { mix: ['a'] })).toEqual([0, 1]);
+    expect(rank(cut, 2, { mix: ['a'] }).planUsed).toBe(false);
   });
 
   it('hands the load of an IDC whose servers all weigh nothing to the others', () => {
@@ -93,7 +96,7 @@ describe('rank', () => {
         const built = all.map(([a, b, weight], index) =>
           place(`i${index}`, Math.min(a, b), Math.max(a, b), weight),
         );
-        const { servers } = rank(built, 2, { mix });
+        const { servers } = rank(built, 2, mix ? { mix: ['i0', 'i1'] } : {});
         const sum = servers.reduce((total, { share }) => total + share, 0);
         const usable = built.some(({ members }) => members.some(({ provider: { weight } }) => weight > 0));
         if (!usable) expect(sum).toBe(0);

@@ -1,0 +1,274 @@
+import { errorText, UpsyncError } from '../upstream/errors.ts';
+import { type Logger } from '../upstream/logger.ts';
+import { parseCommands } from './commands/command.ts';
+import { type GroupPlan, planGroups } from './commands/evaluate.ts';
+import { compose, sameComposed } from './compose.ts';
+import { type FeedPool } from './feed.ts';
+import { HOLD_DEFAULTS, type HoldOptions } from './members.ts';
+import { type ResourceName } from './name.ts';
+import { Place } from './place.ts';
+import { type ProviderList } from './provider.ts';
+import { type Resolution, type Subscription, type TrafficPlan } from './resolution.ts';
+import { serviceNameOf } from './service.ts';
+import { type NameSnapshot, readSnapshot } from './snapshot-file.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
+import { type SpillOptions } from './spill.ts';
+import { type Idc, type RegistryQuery } from './topology.ts';
+
+/** The commands of one group in one registry. */
+export interface CommandQuery {
+  readonly group: string;
+  readonly registry?: string;
+}
+
+/** What all names of a resolver share. */
+export interface NameWatchContext {
+  readonly feeds: FeedPool<RegistryQuery, ProviderList>;
+  readonly commands: FeedPool<CommandQuery, string> | undefined;
+  readonly mapping: (name: ResourceName, idc: Idc) => RegistryQuery;
+  readonly hold: HoldOptions;
+  readonly spill: SpillOptions;
+  readonly localIp: string;
+  readonly snapshotDir: string | undefined;
+  /** How long an answer waits for IDCs that are slow to answer. Milliseconds. */
+  readonly settleMs: number;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly planFor: (name: ResourceName) => TrafficPlan | undefined;
+}
+
+type Listener = (resolution: Resolution) => void;
+
+/** Keeps the answer to one name up to date. */
+export class NameWatch {
+  readonly name: ResourceName;
+  /** Set by the resolver on each use, cleared by its sweep. */
+  used = true;
+  /** The newest answer. */
+  current: Resolution;
+  /** Resolves when an answer is as good as it gets for now: every IDC answered or failed, or took too long. */
+  readonly settled: Promise<void>;
+  readonly #context: NameWatchContext;
+  readonly #places: Place[];
+  readonly #listeners = new Set<Listener>();
+  readonly #writer: SnapshotWriter | undefined;
+  readonly #settleTimer: NodeJS.Timeout;
+  #settle: () => void = () => undefined;
+  #isLate = false;
+  #isLoaded: boolean;
+  #command: { readonly stop: () => void; plan: GroupPlan | undefined; isKnown: boolean } | undefined;
+  #isQueued = false;
+  #isClosed = false;
+
+  constructor(name: ResourceName, idcs: readonly Idc[], context: NameWatchContext) {
+    this.name = name;
+    this.#context = context;
+    this.settled = new Promise((resolve) => (this.#settle = resolve));
+    this.#places = idcs.map((idc) => this.#place(idc.name, idc.capacityFactor, context.mapping(name, idc)));
+    this.current = this.#composed(1);
+    const { snapshotDir, logger } = context;
+    this.#writer = snapshotDir === undefined ? undefined : new SnapshotWriter(snapshotDir, logger);
+    this.#isLoaded = snapshotDir === undefined;
+    this.#settleTimer = setTimeout(() => {
+      this.#isLate = true;
+      this.#checkSettled();
+    }, context.settleMs);
+    this.#settleTimer.unref();
+    if (snapshotDir !== undefined) void this.#load(snapshotDir);
+    for (const place of this.#places) place.start();
+    this.#followCommands();
+  }
+
+  get hasListeners(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** The listener hears the present answer (unless nothing is known) and every later one. */
+  subscribe(listener: Listener): Subscription {
+    // The same function may subscribe twice; each subscription is its own.
+    const own: Listener = (resolution) => listener(resolution);
+    this.#listeners.add(own);
+    if (this.current.state !== 'pending')
+      queueMicrotask(() => {
+        if (this.#listeners.has(own)) this.#notify(own);
+      });
+    return { unsubscribe: () => void this.#listeners.delete(own) };
+  }
+
+  /** Looks again, because a plan changed or time passed. */
+  refresh(): void {
+    for (const place of this.#places) place.age();
+    this.#queue();
+  }
+
+  /** Puts the IDCs in another order. */
+  reorder(idcs: readonly Idc[]): void {
+    const at = (place: Place): number => {
+      const found = idcs.findIndex((idc) => idc.name === place.idc);
+      return found < 0 ? idcs.length : found;
+    };
+    this.#places.sort((a, b) => at(a) - at(b));
+    this.#queue();
+  }
+
+  /** Asks for the snapshot to be rewritten with the present time while everything is live. */
+  touchSnapshot(): void {
+    if (this.current.state === 'live') this.#save();
+  }
+
+  /** Last failure of any of its registries, for messages. */
+  get lastError(): string | undefined {
+    return this.#places.find((place) => place.error !== undefined)?.error;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#settleTimer);
+    this.#listeners.clear();
+    this.#command?.stop();
+    for (const place of this.#places) place.stop();
+    await this.#writer?.flush();
+  }
+
+  #place(idc: string, capacityFactor: number, query: RegistryQuery): Place {
+    const { feeds, hold, now } = this.#context;
+    const changed = (): void => this.#queue();
+    return new Place({
+      idc,
+      capacityFactor,
+      query,
+      feeds,
+      hold: { ...HOLD_DEFAULTS, ...hold },
+      now,
+      changed,
+    });
+  }
+
+  #followCommands(): void {
+    const own = this.#places[0]!.query;
+    if (own.group === undefined || this.#context.commands === undefined) return;
+    const group = own.group;
+    const command = { plan: undefined as GroupPlan | undefined, isKnown: false, stop: (): void => undefined };
+    this.#command = command;
+    let text: string | undefined;
+    const query = { group, ...(own.registry === undefined ? {} : { registry: own.registry }) };
+    const link = this.#context.commands.listen(query, (state) => {
+      command.isKnown = true;
+      if (state.value !== undefined && state.value !== text) {
+        text = state.value;
+        command.plan = planGroups({ path: own.path ?? this.name.text, group, commands: parseCommands(text) });
+        this.#context.logger.info(
+          { name: this.name.text, group, problems: command.plan.problems },
+          'command_changed',
+        );
+        this.#followGroups(command.plan, own);
+      }
+      this.#queue();
+    });
+    command.stop = () => link.stop();
+  }
+
+  // A command may send traffic to groups that belong to no IDC of the topology; they count as IDCs of their own.
+  #followGroups(plan: GroupPlan, own: RegistryQuery): void {
+    const wanted = plan.command === undefined ? [] : plan.groups.map(({ group }) => group);
+    const extra = this.#places.filter((place) => place.isExtra && !wanted.includes(place.query.group!));
+    for (const place of extra) {
+      place.stop();
+      this.#places.splice(this.#places.indexOf(place), 1);
+    }
+    for (const group of wanted) {
+      if (group === '' || this.#places.some((place) => place.query.group === group)) continue;
+      const place = this.#place(group, 1, { ...own, service: serviceNameOf(group), group });
+      place.isExtra = true;
+      this.#places.push(place);
+      place.start();
+    }
+  }
+
+  async #load(folder: string): Promise<void> {
+    const read = await readSnapshot(folder, this.name.text);
+    this.#isLoaded = true;
+    if (this.#isClosed) return;
+    if (!read.ok)
+      this.#context.logger.warn({ name: this.name.text, reason: read.error.message }, 'snapshot_ignored');
+    else
+      for (const { idc, servers } of read.value?.places ?? [])
+        this.#places.find((place) => place.idc === idc)?.restore(servers, read.value!.confirmedAt);
+    this.#queue();
+  }
+
+  #save(): void {
+    this.#writer?.save((): NameSnapshot => ({
+      name: this.name.text,
+      confirmedAt: this.current.staleSince ?? this.#context.now(),
+      places: this.#places
+        .filter((place) => place.origin !== 'none')
+        .map((place) => ({
+          idc: place.idc,
+          servers: place.membership.members.map(({ provider, since }) => ({ ...provider, since })),
+        })),
+    }));
+  }
+
+  // Several IDCs often change in the same moment; one answer for all of them.
+  #queue(): void {
+    if (this.#isQueued || this.#isClosed) return;
+    this.#isQueued = true;
+    queueMicrotask(() => {
+      this.#isQueued = false;
+      if (!this.#isClosed) this.#update();
+    });
+  }
+
+  #update(): void {
+    const next = this.#composed(this.current.version + 1);
+    if (!sameComposed(this.current, next)) {
+      this.current = next;
+      if (this.#places.some((place) => place.origin === 'registry')) this.#save();
+      for (const listener of [...this.#listeners]) this.#notify(listener);
+    }
+    this.#checkSettled();
+  }
+
+  #composed(version: number): Resolution {
+    const { now, spill, hold, localIp, planFor } = this.#context;
+    const at = now();
+    const plan = planFor(this.name);
+    const command = this.#command?.plan;
+    const composed = compose({
+      name: this.name.text,
+      places: this.#places,
+      now: at,
+      spill,
+      hold,
+      command,
+      localIp,
+      plan,
+    });
+    return Object.freeze({ ...composed, version, at });
+  }
+
+  #checkSettled(): void {
+    const isHeard = this.#places.every(({ origin, error }) => origin === 'registry' || error !== undefined);
+    const isComplete = isHeard && this.#isLoaded && this.#command?.isKnown !== false;
+    if (this.current.state !== 'pending' && (isComplete || this.#isLate)) this.#settle();
+  }
+
+  #notify(listener: Listener): void {
+    try {
+      listener(this.current);
+    } catch (error) {
+      this.#context.logger.error({ name: this.name.text, reason: errorText(error) }, 'listener_failed');
+    }
+  }
+}
+
+/** The error of a name nothing is known about. */
+export function pendingError(watch: NameWatch, why: string): UpsyncError {
+  const cause = watch.lastError === undefined ? 'no registry answered yet' : watch.lastError;
+  return new UpsyncError(
+    'PENDING',
+    `nothing is known about ${watch.name.text} ${why}: ${cause}; it is asked for further on`,
+  );
+}
