@@ -50,9 +50,11 @@ export class FileSource implements Source {
       ignoreInitial: true,
       ignorePermissionErrors: true,
     });
-    watcher.on('all', () => {
+    const ring = (): void => {
       bell.ring();
-    });
+    };
+    // Of two changes within 50 ms chokidar reports one, and not always the last; the system's own events tell of both.
+    watcher.on('all', ring).on('raw', ring);
     // A watcher that fails (no inotify handles left, say) leaves the slow re-read in charge.
     watcher.on('error', () => undefined);
     try {
