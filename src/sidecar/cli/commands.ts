@@ -13,6 +13,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./check.ts')).checkCommand,
   },
   {
+    name: 'show',
+    summary: 'show the lists in force and what each worker runs',
+    load: async () => (await import('./show.ts')).showCommand,
+  },
+  {
     name: 'render',
     summary: 'print or write the translated configuration',
     load: async () => (await import('./render.ts')).renderCommand,

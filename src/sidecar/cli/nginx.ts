@@ -5,13 +5,14 @@ import type { CliContext } from './command.ts';
 
 /** `upsync nginx`, when it is reached by way of `upsync help nginx`; main.ts runs it directly otherwise. */
 export function nginxCommand(context: CliContext): Command {
-  return new Command('nginx')
+  const command = new Command('nginx');
+  command.helpInformation = () => NGINX_HELP;
+  return command
     .description('Runs the nginx of this machine with upsync directives.')
     .allowUnknownOption()
     .allowExcessArguments()
     .helpOption(false)
-    .configureHelp({ formatHelp: () => NGINX_HELP })
-    .action(async (_options: unknown, command: Command) => {
-      context.exitCode = await runNginx(command.args);
+    .action(async (_options: unknown, called: Command) => {
+      context.exitCode = await runNginx(called.args);
     });
 }

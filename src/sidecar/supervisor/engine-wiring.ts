@@ -41,5 +41,6 @@ function nginxWiring({ preparation, masterPid, nginx, args, runtime }: EngineWir
     }),
     masterPid,
     reloadIntervalMs: 1000,
+    show: { folder: runtime.shows, upstreams: preparation.shown },
   };
 }

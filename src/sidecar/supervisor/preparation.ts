@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Server } from '../../upstream/server-type.ts';
+import type { ShownUpstream } from '../../upsync/show.ts';
 import type { RuntimeDirectory } from '../../upsync/nginx/runtime-directory.ts';
 import { translate } from '../../upsync/nginx/translate.ts';
 import type { NginxFacts, TranslateOptions, Translation } from '../../upsync/nginx/translation.ts';
@@ -10,7 +11,7 @@ import { withLists } from '../../upsync/nginx/boot-lists.ts';
 import type { UpstreamPlan } from '../../upsync/upstream-plan.ts';
 import type { NginxBinary } from '../nginx-binary.ts';
 import type { NginxArguments } from './arguments.ts';
-import { writeIncludes } from './include-lists.ts';
+import { shownUpstreams, writeIncludes } from './include-lists.ts';
 import type { MainPaths } from './main-paths.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -21,6 +22,8 @@ const LUA_FILE = fileURLToPath(new URL('../../lua/upsync.lua', import.meta.url))
 export interface Preparation extends MainPaths {
   readonly mode: 'workers' | 'reload';
   readonly plans: readonly UpstreamPlan[];
+  /** Every upstream as `upstream_show` prints it at the start. */
+  readonly shown: readonly ShownUpstream[];
   readonly warnings: readonly string[];
   /** The pid file that process managers look at. */
   readonly pidPath: string;
@@ -58,18 +61,16 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
   const bootFile = path.join(runtime.private, `boot.${process.pid}.${++generation}`);
   const translation = await translate(translateOptions(nginx, args, paths, runtime, bootFile));
   const lists = await options.lists(translation.plans);
-  const write = (): ReturnType<RuntimeDirectory['write']> => {
-    const boot = withLists(translation.boot, lists);
-    if (translation.mode === 'workers') writeFileSync(bootFile, encodeBoot(boot), { mode: 0o600 });
-    else writeIncludes(runtime, translation, boot);
-    return directory.write(translation);
-  };
-  let written = write();
+  const boot = withLists(translation.boot, lists);
+  if (translation.mode === 'workers') writeFileSync(bootFile, encodeBoot(boot), { mode: 0o600 });
+  else await writeIncludes(runtime, boot);
+  let written = directory.write(translation);
   let active = false;
   return {
     ...paths,
     mode: translation.mode,
     plans: translation.plans,
+    shown: shownUpstreams(boot),
     warnings: translation.warnings,
     pidPath: translation.facts.pid,
     testPath: written.candidate,
@@ -77,7 +78,7 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
     toUserPaths: (text) => directory.mapBack(text),
     activate: () => {
       // Activated before, and others since: what was written then is gone.
-      if (active) written = write();
+      if (active) written = directory.write(translation);
       active = true;
       written.activate();
     },
