@@ -24,7 +24,8 @@ export class ConsulListSource implements Source {
   readonly #reading: ConsulReading;
   readonly #query: ConsulQuery;
   readonly #floor: PollFloor;
-  #last: SourceList | undefined;
+  /** What any loop was told last; says whether a new loop's first reply is news to the registry's rate floor. */
+  #seen: SourceList | undefined;
 
   /** @throws {SourceError} SOURCE_BAD_OPTIONS when the options do not fit the type. */
   constructor(options: SourceOptions, http: RegistryHttp, reading: ConsulReading) {
@@ -43,10 +44,13 @@ export class ConsulListSource implements Source {
   async *#lists(signal: AbortSignal): AsyncGenerator<SourceList> {
     const { intervalMs, timeoutMs } = this.#options;
     const { alsoOk, read } = this.#reading;
+    let last: SourceList | undefined;
     const decode = (reply: RegistryReply) => {
       const value = read(reply);
-      const changed = this.#last === undefined || !sameList(this.#last, value);
-      this.#last = value;
+      const before = last ?? this.#seen;
+      const changed = before === undefined || !sameList(before, value);
+      last = value;
+      this.#seen = value;
       return { value, changed };
     };
     const options = { http: this.#http, query: this.#query, floor: this.#floor, intervalMs, timeoutMs };

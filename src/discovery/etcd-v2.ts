@@ -19,8 +19,8 @@ export interface EtcdLoop {
   readonly floor: PollFloor;
   readonly path: RequestPath;
   readonly options: SourceOptions;
-  /** Survives from one loop to the next. */
-  readonly memory: { last: SourceList | undefined };
+  /** What any loop was told last; survives from one loop to the next. */
+  readonly memory: { seen: SourceList | undefined };
 }
 
 /**
@@ -30,16 +30,19 @@ export interface EtcdLoop {
 export async function* etcdV2Lists(loop: EtcdLoop, signal: AbortSignal): AsyncGenerator<SourceList> {
   const { http, floor, path, options } = loop;
   const deadlineMs = Math.min(options.timeoutMs, DIRECT_DEADLINE_MS);
-  for (let first = true; ; first = false) {
+  let last: SourceList | undefined;
+  for (;;) {
     await floor.ready(signal);
     if (signal.aborted) return;
     const reply = await http.request({ path: joinQuery(path.path, path.query), deadlineMs, signal });
     const start = performance.now();
     const { list, index } = readV2List(reply);
-    const changed = loop.memory.last === undefined || !sameList(loop.memory.last, list);
-    loop.memory.last = list;
+    const before = last ?? loop.memory.seen;
+    const changed = before === undefined || !sameList(before, list);
     floor.answered(changed, performance.now() - start);
-    if (changed || first) yield list;
+    if (changed || last === undefined) yield list;
+    last = list;
+    loop.memory.seen = list;
     await waitForChange(loop, index, signal);
   }
 }

@@ -20,7 +20,8 @@ export async function* etcdV3Lists(loop: EtcdLoop, signal: AbortSignal): AsyncGe
   const { http, floor, options } = loop;
   const range = prefixRange(Buffer.from(decodeComponent(loop.path.path), 'utf8'));
   const deadlineMs = Math.min(options.timeoutMs, DIRECT_DEADLINE_MS);
-  for (let first = true; ; first = false) {
+  let last: SourceList | undefined;
+  for (;;) {
     await floor.ready(signal);
     if (signal.aborted) return;
     const reply = await http.request({
@@ -32,10 +33,12 @@ export async function* etcdV3Lists(loop: EtcdLoop, signal: AbortSignal): AsyncGe
     });
     const start = performance.now();
     const { list, revision } = readV3List(reply);
-    const changed = loop.memory.last === undefined || !sameList(loop.memory.last, list);
-    loop.memory.last = list;
+    const before = last ?? loop.memory.seen;
+    const changed = before === undefined || !sameList(before, list);
     floor.answered(changed, performance.now() - start);
-    if (changed || first) yield list;
+    if (changed || last === undefined) yield list;
+    last = list;
+    loop.memory.seen = list;
     await waitForEvent(loop, { ...range, start_revision: (revision + 1n).toString() }, signal);
   }
 }

@@ -18,7 +18,7 @@ export class EtcdSource implements Source {
   constructor(options: SourceOptions, http: RegistryHttp) {
     const path = parseRequestPath(options.path);
     const floor = new PollFloor(options.intervalMs);
-    this.#loop = { http, floor, path, options, memory: { last: undefined } };
+    this.#loop = { http, floor, path, options, memory: { seen: undefined } };
     this.description = `etcd ${http.description}${path.path}`;
   }
 

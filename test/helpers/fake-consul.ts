@@ -32,13 +32,17 @@ export class FakeConsul {
   readonly #sockets = new Set<Socket>();
   readonly #blocked = new Set<() => void>();
   connections = 0;
+  readonly url: string;
 
   private constructor(server: HttpServer) {
     this.#server = server;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
   static async start(): Promise<FakeConsul> {
     const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
     const fake = new FakeConsul(server);
     server.on('request', (request, response) => {
       fake.#answer(request, response);
@@ -48,13 +52,7 @@ export class FakeConsul {
       fake.#sockets.add(socket);
       socket.on('close', () => fake.#sockets.delete(socket));
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
     return fake;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   get openSockets(): number {
