@@ -54,6 +54,8 @@ export interface EngineConfig {
   /** Unix socket on which the engine answers `GET /status` for `upsync show`. */
   readonly statusSocket?: string;
   readonly admin?: AdminListen;
+  /** The mass removal guard. @default off */
+  readonly guard?: { readonly minKeep: number; readonly holdMs: number };
   /** @default 'info' */
   readonly logLevel: LogLevel;
 }
@@ -152,6 +154,7 @@ const engineSchema = z.strictObject({
   nginx: nginxSchema.optional(),
   statusSocket: path.optional(),
   admin: z.strictObject({ host: z.string().min(1), port: count(65_535) }).optional(),
+  guard: z.strictObject({ minKeep: z.number().min(0).max(1), holdMs: duration }).optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 

@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+// Handlers first: a signal in the first milliseconds must not end the process before the rest is loaded.
+let stopping = false;
+let wake: () => void = () => undefined;
+let reread = false;
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.on(signal, () => {
+    stopping = true;
+    wake();
+  });
+process.on('SIGHUP', () => {
+  reread = true;
+  wake();
+});
+// nginx's words for "open the log again". Standard error is the supervisor's to redirect; Node would open its debugger.
+process.on('SIGUSR1', () => undefined);
+// Whoever reads our log may go; nginx goes on, and so do we.
+process.stderr.on('error', () => undefined);
+
+/** Longest an ordered stop may take. Milliseconds. */
+const STOP_MS = 900;
+
+/** Runs the engine for the configuration in `file` until it is stopped. Returns the exit code. */
+async function main(file: string | undefined): Promise<number> {
+  const { createLogger } = await import('./log.ts');
+  const { errorText } = await import('../upstream/errors.ts');
+  if (file === undefined) {
+    process.stderr.write(
+      'upsync engine: the configuration file is missing; this program is started by upsync nginx\n',
+    );
+    return 2;
+  }
+  let logger = createLogger({ component: 'engine' });
+  const fatal = (error: unknown): void => {
+    logger.error(
+      { error: error instanceof Error ? (error.stack ?? error.message) : errorText(error) },
+      'engine_failed',
+    );
+    process.exit(1);
+  };
+  process.on('uncaughtException', fatal);
+  process.on('unhandledRejection', fatal);
+  const { readEngineConfig } = await import('./engine-config.ts');
+  const { Engine } = await import('./engine.ts');
+  const config = await readEngineConfig(file);
+  logger = createLogger({ component: 'engine', level: config.logLevel });
+  const engine = new Engine(config, { logger });
+  let ended = false;
+  void engine.ended.then(() => {
+    ended = true;
+    wake();
+  });
+  await engine.start();
+  while (!stopping && !ended) {
+    if (reread) {
+      reread = false;
+      try {
+        // Another engine takes over when this one cannot change so much; the supervisor starts it.
+        if (!(await engine.reload(await readEngineConfig(file)))) break;
+      } catch (error) {
+        logger.error(
+          { error: errorText(error), next: 'the old configuration goes on' },
+          'configuration_refused',
+        );
+      }
+      continue;
+    }
+    await new Promise<void>((resolve) => (wake = resolve));
+  }
+  setTimeout(() => process.exit(0), STOP_MS).unref();
+  await engine.close();
+  return 0;
+}
+
+process.exit(await main(process.argv[2]));
