@@ -1,0 +1,16 @@
+export { type Balancer, type BalancerOptions, type Method, type Peer, type PickRequest } from '../balancer/balancer.ts';
+export { createBalancer } from '../balancer/create.ts';
+export { applyChannel, failureChannel as syncFailureChannel, listChannel as syncListChannel } from './channels.ts';
+export { parseUpsyncDirective, type DirectiveContext, type UpsyncDirective } from './directives.ts';
+export { failureChannel, listChannel, pickChannel } from './dispatcher/channels.ts';
+export { type NextUpstreamCondition } from './dispatcher/next-upstream.ts';
+export { type PoolOptions } from './dispatcher/server-pools.ts';
+export { UpsyncDispatcher, type DispatcherOptions } from './dispatcher/upsync-dispatcher.ts';
+export { follow as watch, type FollowOptions as WatchOptions } from './follow.ts';
+export { type GuardOptions } from './guard.ts';
+export { createSync, type Sync, type SyncOptions } from './sync.ts';
+export { type ApplyReport, type Target, type WorkerReport } from './target.ts';
+export { type UpstreamPlan } from './upstream-plan.ts';
+export { type UpstreamStatus } from './upstream-status.ts';
+export { createUpstream, type Upstream, type UpstreamOptions } from './upstream.ts';
+export { formatServerLine, parseServerLine, parseServerLines } from '../upstream/server-line.ts';
