@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { output } from './child.ts';
 
 /** What wrk says of one run. Latencies in milliseconds. */
 export interface WrkResult {
@@ -56,20 +56,4 @@ function milliseconds(text: string | undefined): number {
   const parts = /^([\d.]+)(us|ms|s|m)$/.exec(text ?? '');
   if (parts === null) return Number.NaN;
   return Number(parts[1]) * { us: 0.001, ms: 1, s: 1000, m: 60_000 }[parts[2] as 'us' | 'ms' | 's' | 'm'];
-}
-
-function output(program: string, args: readonly string[], boundMs: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    const timer = setTimeout(() => child.kill('SIGKILL'), boundMs);
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      clearTimeout(timer);
-      if (code === 0) resolve(text);
-      else reject(new Error(`${program} ${args.join(' ')} ended with ${code}:\n${text}`));
-    });
-  });
 }
