@@ -1,6 +1,6 @@
 import {
   chmodSync,
-  lstatSync,
+  type Dirent,
   mkdirSync,
   readdirSync,
   realpathSync,
@@ -34,10 +34,11 @@ export function buildMirror(mirror: string, translation: Translation): (readonly
     mkdirSync(path.join(mirror, folder), { recursive: true });
     // Whatever the umask: workers run as another user and open files by these paths.
     chmodSync(path.join(mirror, folder), 0o711);
-    for (const name of entriesOf(folder)) {
-      const entry = path.join(folder, name);
+    for (const found of entriesOf(folder)) {
+      const entry = path.join(folder, found.name);
       if (folders.has(entry) || texts.has(entry)) continue;
-      symlinkSync(linkTarget(mirror, folders, entry), path.join(mirror, entry));
+      const target = found.isSymbolicLink() ? linkTarget(mirror, folders, entry) : entry;
+      symlinkSync(target, path.join(mirror, entry));
     }
   }
   for (const [file, { original, text }] of texts) {
@@ -53,7 +54,6 @@ export function buildMirror(mirror: string, translation: Translation): (readonly
 
 // A link of the user's to a folder that is mirrored must lead to the mirror, or the changed files in it would be missed.
 function linkTarget(mirror: string, folders: ReadonlySet<string>, entry: string): string {
-  if (!lstatSync(entry).isSymbolicLink()) return entry;
   try {
     const real = realpathSync(entry);
     if (folders.has(real))
@@ -74,9 +74,9 @@ function ancestors(file: string): string[] {
 }
 
 // A folder that may be passed through but not listed has names that only the user can know: nothing to link.
-function entriesOf(folder: string): string[] {
+function entriesOf(folder: string): Dirent[] {
   try {
-    return readdirSync(folder);
+    return readdirSync(folder, { withFileTypes: true });
   } catch {
     return [];
   }

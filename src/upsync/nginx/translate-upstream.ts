@@ -98,17 +98,21 @@ function readServers(
   managed: boolean,
   dumpPath: string,
 ): readonly Server[] {
-  const servers = new Map<string, Server>();
+  const servers: Server[] = [];
+  const known = new Set<string>();
+  const add = (server: Server): void => {
+    // nginx takes an address twice; a registry could not tell the two apart.
+    if (managed && known.has(server.address)) return;
+    known.add(server.address);
+    servers.push(server);
+  };
   for (const directive of inside) {
     const failure = scope.config.includes.get(directive)?.failure;
     if (failure && !managed) scope.errors.push(failure);
-    else if (failure)
-      for (const server of salvage(scope, directive, failure, dumpPath)) servers.set(server.address, server);
+    else if (failure) salvage(scope, directive, failure, dumpPath).forEach(add);
     if (directive.name !== 'server') continue;
     try {
-      const server = parseServerWords(words(directive));
-      // nginx takes an address twice; one server each is what a registry can tell apart.
-      if (!servers.has(server.address)) servers.set(server.address, server);
+      add(parseServerWords(words(directive)));
     } catch (error) {
       // Of a plain upstream only the text of upstream_show would lack; what is wrong in it nginx says best.
       if (!managed) continue;
@@ -116,7 +120,7 @@ function readServers(
       else report(scope, error, directive);
     }
   }
-  return [...servers.values()];
+  return servers;
 }
 
 // A list that the registry will replace anyway must not keep nginx from starting: a file that is not there yet counts as

@@ -1,14 +1,8 @@
 import { ConfigError, type Place } from '../../config-error.ts';
 import { type Token, tokenize } from './tokenize.ts';
 
-/** One argument of a directive (or its name), with its place in the file. */
-export interface Word extends Place {
-  /** What nginx understands. One character per byte. */
-  readonly value: string;
-  readonly start: number;
-  readonly end: number;
-  readonly quote: '' | '"' | "'";
-}
+/** One argument of a directive: a token of the kind `word`. */
+export type Word = Token;
 
 /** The part of a block between its braces. */
 export interface Block {
@@ -43,8 +37,7 @@ export interface ConfigFile {
  * @throws {ConfigError} CONFIG_INVALID with nginx's words and the place.
  */
 export function parseConfig(text: string, path: string): ConfigFile {
-  const tokens = tokenize(text, path).filter((token) => token.kind !== 'space');
-  const reader = new Reader(tokens, path, text);
+  const reader = new Reader(tokenize(text, path), path, text);
   const directives = reader.directives(true);
   return { path, text, directives };
 }
@@ -70,36 +63,34 @@ class Reader {
         const line = this.#text.split('\n').length;
         throw new ConfigError('unexpected end of file, expecting "}"', { file: this.#path, line });
       }
-      if (token.kind === 'close') {
-        if (top) throw new ConfigError('unexpected "}"', { file: this.#path, line: token.line });
-        return found;
-      }
-      found.push(this.#directive());
+      // The tokenizer let no brace close that was not opened.
+      if (token.kind === 'close') return found;
+      if (token.kind === 'space') this.#next++;
+      else found.push(this.#directive());
     }
   }
 
   #directive(): Directive {
-    const words: Word[] = [];
+    const args: Word[] = [];
+    let name: Word | undefined;
     for (;;) {
       const token = this.#tokens[this.#next++]!;
+      if (token.kind === 'space') continue;
       if (token.kind === 'word') {
-        words.push({ ...pick(token), file: this.#path });
+        if (name === undefined) name = token;
+        else args.push(token);
         continue;
       }
-      const [name, ...args] = words;
       // nginx reports a directive by the line on which it ends.
-      const base = { name: name!.value, args, start: name!.start, file: this.#path, line: token.line };
-      if (token.kind === 'semicolon') return { ...base, end: token.end };
+      const { start, value } = name!;
+      const base = { name: value, args, start, end: token.end, file: this.#path, line: token.line };
+      if (token.kind === 'semicolon') return base;
       const lua = this.#tokens[this.#next]?.kind === 'lua';
       if (lua) this.#next++;
       const directives = lua ? [] : this.directives(false);
       const close = this.#tokens[this.#next++]!;
-      return { ...base, end: close.end, block: { start: token.end, end: close.start, directives } };
+      base.end = close.end;
+      return { ...base, block: { start: token.end, end: close.start, directives } };
     }
   }
-}
-
-function pick(token: Token): Omit<Word, 'file'> {
-  const { value, start, end, line, quote } = token;
-  return { value, start, end, line, quote };
 }

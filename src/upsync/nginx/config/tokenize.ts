@@ -18,7 +18,6 @@ export interface Token {
   readonly quote: '' | '"' | "'";
 }
 
-const BLANK = /[ \t\r\n]/;
 const ESCAPES: Readonly<Record<string, string>> = {
   t: '\t',
   r: '\r',
@@ -39,12 +38,14 @@ export function tokenize(text: string, file: string): Token[] {
   let position = 0;
   let line = 1;
   let words = 0;
+  let depth = 0;
   let first = '';
 
   const push = (kind: Token['kind'], end: number, value = '', quote: Token['quote'] = ''): void => {
     if (end === position && kind === 'space') return;
     tokens.push({ kind, start: position, end, line, value, quote });
-    for (let at = position; at < end; at++) if (text.charCodeAt(at) === 10) line++;
+    for (let at = text.indexOf('\n', position); at !== -1 && at < end; at = text.indexOf('\n', at + 1))
+      line++;
     position = end;
   };
   const fail = (reason: string): never => {
@@ -53,7 +54,7 @@ export function tokenize(text: string, file: string): Token[] {
 
   while (position < text.length) {
     const character = text[position]!;
-    if (BLANK.test(character) || character === '#') {
+    if (isBlank(character) || character === '#') {
       push('space', endOfSpace(text, position));
     } else if (character === ';' || character === '{') {
       if (words === 0) fail(`unexpected "${character}"`);
@@ -64,10 +65,11 @@ export function tokenize(text: string, file: string): Token[] {
         if (end === undefined) fail(`unexpected end of file, expecting "}" of "${first}"`);
         push('lua', end!);
         push('close', position + 1);
-      }
+      } else if (block) depth++;
       words = 0;
     } else if (character === '}') {
-      if (words > 0) fail('unexpected "}"');
+      if (words > 0 || depth === 0) fail('unexpected "}"');
+      depth--;
       push('close', position + 1);
     } else {
       const end =
@@ -83,12 +85,16 @@ export function tokenize(text: string, file: string): Token[] {
       words++;
       push('word', end!, value, quoted ? character : '');
       const next = text[position];
-      if (quoted && next !== undefined && !BLANK.test(next) && !';{)'.includes(next))
+      if (quoted && next !== undefined && !isBlank(next) && !';{)'.includes(next))
         fail(`unexpected "${next}"`);
     }
   }
   if (words > 0) fail('unexpected end of file, expecting ";" or "}"');
   return tokens;
+}
+
+function isBlank(character: string): boolean {
+  return character === ' ' || character === '\n' || character === '\t' || character === '\r';
 }
 
 function endOfSpace(text: string, from: number): number {
@@ -97,7 +103,7 @@ function endOfSpace(text: string, from: number): number {
     if (text[at] === '#') {
       const newline = text.indexOf('\n', at);
       at = newline === -1 ? text.length : newline + 1;
-    } else if (BLANK.test(text[at]!)) at++;
+    } else if (isBlank(text[at]!)) at++;
     else break;
   }
   return at;
@@ -120,7 +126,7 @@ function endOfWord(text: string, from: number): number | undefined {
     if (character === '{' && variable) continue;
     variable = character === '$';
     if (character === '\\') at++;
-    else if (BLANK.test(character) || character === ';' || character === '{') return at;
+    else if (isBlank(character) || character === ';' || character === '{') return at;
   }
   return undefined;
 }
