@@ -46,7 +46,8 @@ export function compose(input: ComposeInput): Composed {
   const { name, places, now, command } = input;
   const reasons: ResolutionReason[] = [];
   const ranked = routed(input, reasons);
-  const steering = command?.command === undefined ? planned(input) : commanded(command, places);
+  const isCommanded = command !== undefined && (command.command !== undefined || command.mode !== 'own');
+  const steering = isCommanded ? commanded(command, places) : planned(input);
   const ranking = rank(ranked, now, { ...input.spill, ...input.hold, ...steering });
   const states = places.map((place, at) => placeState(place, ranking.places[at]!.kept, reasons));
   const steered = steeredBy(input);

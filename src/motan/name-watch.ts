@@ -5,7 +5,6 @@ import { type GroupPlan, planGroups } from './commands/evaluate.ts';
 import { compose, sameComposed } from './compose.ts';
 import { type FeedPool } from './feed.ts';
 import { HOLD_DEFAULTS, type HoldOptions } from './members.ts';
-import { type ResourceName } from './name.ts';
 import { Place } from './place.ts';
 import { type ProviderList } from './provider.ts';
 import { type Resolution, type Subscription, type TrafficPlan } from './resolution.ts';
@@ -13,7 +12,7 @@ import { serviceNameOf } from './service.ts';
 import { type NameSnapshot, readSnapshot } from './snapshot-file.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { type SpillOptions } from './spill.ts';
-import { type Idc, type RegistryQuery } from './topology.ts';
+import { type RegistryQuery } from './topology.ts';
 
 /** The commands of one group in one registry. */
 export interface CommandQuery {
@@ -25,7 +24,6 @@ export interface CommandQuery {
 export interface NameWatchContext {
   readonly feeds: FeedPool<RegistryQuery, ProviderList>;
   readonly commands: FeedPool<CommandQuery, string> | undefined;
-  readonly mapping: (name: ResourceName, idc: Idc) => RegistryQuery;
   readonly hold: HoldOptions;
   readonly spill: SpillOptions;
   readonly localIp: string;
@@ -34,14 +32,36 @@ export interface NameWatchContext {
   readonly settleMs: number;
   readonly logger: Logger;
   readonly now: () => number;
-  readonly planFor: (name: ResourceName) => TrafficPlan | undefined;
+}
+
+/** What one name is made of. */
+export interface WatchedName {
+  /** Canonical name. */
+  readonly text: string;
+  /** Where its servers are, best first. */
+  readonly places: readonly WatchedPlace[];
+  /** The traffic plan in force, asked at each answer. */
+  readonly plan: () => TrafficPlan | undefined;
+}
+
+export interface WatchedPlace {
+  readonly idc: string;
+  readonly capacityFactor: number;
+  readonly query: RegistryQuery;
+}
+
+interface FollowedCommand {
+  plan: GroupPlan;
+  /** The registry answered or failed at least once. */
+  isKnown: boolean;
+  stop: () => void;
 }
 
 type Listener = (resolution: Resolution) => void;
 
 /** Keeps the answer to one name up to date. */
 export class NameWatch {
-  readonly name: ResourceName;
+  readonly name: WatchedName;
   /** Set by the resolver on each use, cleared by its sweep. */
   used = true;
   /** The newest answer. */
@@ -56,15 +76,15 @@ export class NameWatch {
   #settle: () => void = () => undefined;
   #isLate = false;
   #isLoaded: boolean;
-  #command: { readonly stop: () => void; plan: GroupPlan | undefined; isKnown: boolean } | undefined;
+  #command: FollowedCommand | undefined;
   #isQueued = false;
   #isClosed = false;
 
-  constructor(name: ResourceName, idcs: readonly Idc[], context: NameWatchContext) {
+  constructor(name: WatchedName, context: NameWatchContext) {
     this.name = name;
     this.#context = context;
     this.settled = new Promise((resolve) => (this.#settle = resolve));
-    this.#places = idcs.map((idc) => this.#place(idc.name, idc.capacityFactor, context.mapping(name, idc)));
+    this.#places = name.places.map((place) => this.#place(place));
     this.current = this.#composed(1);
     const { snapshotDir, logger } = context;
     this.#writer = snapshotDir === undefined ? undefined : new SnapshotWriter(snapshotDir, logger);
@@ -102,9 +122,9 @@ export class NameWatch {
   }
 
   /** Puts the IDCs in another order. */
-  reorder(idcs: readonly Idc[]): void {
+  reorder(idcs: readonly string[]): void {
     const at = (place: Place): number => {
-      const found = idcs.findIndex((idc) => idc.name === place.idc);
+      const found = idcs.indexOf(place.idc);
       return found < 0 ? idcs.length : found;
     };
     this.#places.sort((a, b) => at(a) - at(b));
@@ -131,13 +151,11 @@ export class NameWatch {
     await this.#writer?.flush();
   }
 
-  #place(idc: string, capacityFactor: number, query: RegistryQuery): Place {
+  #place(place: WatchedPlace): Place {
     const { feeds, hold, now } = this.#context;
     const changed = (): void => this.#queue();
     return new Place({
-      idc,
-      capacityFactor,
-      query,
+      ...place,
       feeds,
       hold: { ...HOLD_DEFAULTS, ...hold },
       now,
@@ -147,21 +165,26 @@ export class NameWatch {
 
   #followCommands(): void {
     const own = this.#places[0]!.query;
-    if (own.group === undefined || this.#context.commands === undefined) return;
-    const group = own.group;
-    const command = { plan: undefined as GroupPlan | undefined, isKnown: false, stop: (): void => undefined };
+    if (own.group === undefined) return;
+    const { group } = own;
+    const mixGroups = own.consumer?.parameters.get('mixGroups');
+    const path = own.path ?? own.consumer?.path ?? this.name.text;
+    const planOf = (text: string): GroupPlan =>
+      planGroups({ path, group, mixGroups, commands: parseCommands(text) });
+    const command: FollowedCommand = { plan: planOf(''), isKnown: true, stop: () => undefined };
     this.#command = command;
-    let text: string | undefined;
+    this.#followGroups(command.plan, own);
+    if (this.#context.commands === undefined) return;
+    command.isKnown = false;
+    let text = '';
     const query = { group, ...(own.registry === undefined ? {} : { registry: own.registry }) };
     const link = this.#context.commands.listen(query, (state) => {
       command.isKnown = true;
       if (state.value !== undefined && state.value !== text) {
         text = state.value;
-        command.plan = planGroups({ path: own.path ?? this.name.text, group, commands: parseCommands(text) });
-        this.#context.logger.info(
-          { name: this.name.text, group, problems: command.plan.problems },
-          'command_changed',
-        );
+        command.plan = planOf(text);
+        const { problems } = command.plan;
+        this.#context.logger.info({ name: this.name.text, group, problems }, 'command_changed');
         this.#followGroups(command.plan, own);
       }
       this.#queue();
@@ -171,7 +194,7 @@ export class NameWatch {
 
   // A command may send traffic to groups that belong to no IDC of the topology; they count as IDCs of their own.
   #followGroups(plan: GroupPlan, own: RegistryQuery): void {
-    const wanted = plan.command === undefined ? [] : plan.groups.map(({ group }) => group);
+    const wanted = plan.mode === 'own' ? [] : plan.groups.map(({ group }) => group);
     const extra = this.#places.filter((place) => place.isExtra && !wanted.includes(place.query.group!));
     for (const place of extra) {
       place.stop();
@@ -179,7 +202,8 @@ export class NameWatch {
     }
     for (const group of wanted) {
       if (group === '' || this.#places.some((place) => place.query.group === group)) continue;
-      const place = this.#place(group, 1, { ...own, service: serviceNameOf(group), group });
+      const query = { ...own, service: serviceNameOf(group), group };
+      const place = this.#place({ idc: group, capacityFactor: 1, query });
       place.isExtra = true;
       this.#places.push(place);
       place.start();
@@ -232,9 +256,9 @@ export class NameWatch {
   }
 
   #composed(version: number): Resolution {
-    const { now, spill, hold, localIp, planFor } = this.#context;
+    const { now, spill, hold, localIp } = this.#context;
     const at = now();
-    const plan = planFor(this.name);
+    const plan = this.name.plan();
     const command = this.#command?.plan;
     const composed = compose({
       name: this.name.text,

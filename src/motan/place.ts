@@ -3,6 +3,7 @@ import { type HoldOptions, type Membership, NO_MEMBERS, remember } from './membe
 import { isHealthy, type Provider, type ProviderList } from './provider.ts';
 import { type SnapshotPlace } from './snapshot-file.ts';
 import { type RegistryQuery } from './topology.ts';
+import { canServe } from './url.ts';
 
 export interface PlaceOptions {
   readonly idc: string;
@@ -46,7 +47,8 @@ export class Place {
   }
 
   start(): void {
-    const { port: _port, path: _path, ...shared } = this.query;
+    // What only narrows the answer down stays out, so that all who ask for one service share one poll.
+    const { port: _port, path: _path, consumer: _consumer, ...shared } = this.query;
     this.#link = this.#options.feeds.listen(shared, (state) => this.#hear(state));
   }
 
@@ -104,11 +106,13 @@ export class Place {
 }
 
 /** The servers a query asks for: of its port and path, one per address, the healthy one of several. */
-function selected({ providers }: ProviderList, { port, path }: RegistryQuery): readonly Provider[] {
+function selected({ providers }: ProviderList, { port, path, consumer }: RegistryQuery): readonly Provider[] {
   const byAddress = new Map<string, Provider>();
   for (const provider of providers) {
     if (port !== undefined && provider.port !== port) continue;
     if (path !== undefined && provider.motan?.path !== path) continue;
+    if (consumer !== undefined && (provider.motan === undefined || !canServe(provider.motan, consumer)))
+      continue;
     const other = byAddress.get(provider.address);
     if (other === undefined || (isHealthy(provider.health) && !isHealthy(other.health)))
       byAddress.set(provider.address, provider);

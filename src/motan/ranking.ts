@@ -132,16 +132,7 @@ function resolved(
   weight: number,
   share: number,
 ): ResolvedServer {
-  const { address, host, port, health } = member.provider;
-  return Object.freeze({
-    address,
-    host,
-    port,
-    idc,
-    rank: rankOf,
-    weight,
-    share,
-    health,
-    since: member.since,
-  });
+  const { address, host, port, health, motan } = member.provider;
+  const server = { address, host, port, idc, rank: rankOf, weight, share, health, since: member.since };
+  return Object.freeze(motan === undefined ? server : { ...server, motan });
 }

@@ -1,4 +1,5 @@
 import type { Health } from './provider.ts';
+import type { MotanUrl } from './url.ts';
 
 /**
  * How far a resolution can be trusted. `live`: every IDC's registry stands behind it. `held`: servers are kept that the
@@ -23,6 +24,8 @@ export interface ResolvedServer {
   readonly health: Health;
   /** When it was first seen, milliseconds since the epoch. */
   readonly since: number;
+  /** The provider's URL, for a server of a Motan group. */
+  readonly motan?: MotanUrl;
 }
 
 /** Why a resolution is not simply what order and health make of it. */

@@ -83,7 +83,6 @@ class NameResolver implements Resolver {
     this.#context = {
       feeds: new FeedPool(options.providers, feedOptions),
       commands: options.commands && new FeedPool(options.commands, feedOptions),
-      mapping: topology.mapping,
       hold: options.hold ?? {},
       spill: options.spill ?? {},
       localIp: options.localIp ?? findLocalIp(),
@@ -91,8 +90,6 @@ class NameResolver implements Resolver {
       settleMs: options.settleMs ?? RESOLVER_DEFAULTS.settleMs,
       logger,
       now,
-      planFor: ({ text, resource }) =>
-        this.#plans.get(text) ?? this.#plans.get(resource) ?? this.#plans.get('*'),
     };
     this.#lastSweep = this.#lastTouch = performance.now();
     const lingerMs = options.lingerMs ?? RESOLVER_DEFAULTS.lingerMs;
@@ -176,13 +173,20 @@ class NameResolver implements Resolver {
     const name = this.#parse(spelling);
     let watch = this.#byName.get(name.text);
     if (watch === undefined) {
-      const order = this.#order(name);
+      const order = this.#order(name.idc);
       if (this.#byName.size >= this.#maxNames)
         throw new UpsyncError(
           'TOO_MANY_NAMES',
           `${name.text} is not looked up: ${this.#maxNames} names are watched already; unused ones are let go after a while`,
         );
-      watch = new NameWatch(name, order, this.#context);
+      const places = order.map((idc) => ({
+        idc: idc.name,
+        capacityFactor: idc.capacityFactor,
+        query: this.#options.topology.mapping(name, idc),
+      }));
+      const plan = (): TrafficPlan | undefined =>
+        this.#plans.get(name.text) ?? this.#plans.get(name.resource) ?? this.#plans.get('*');
+      watch = new NameWatch({ text: name.text, places, plan }, this.#context);
       this.#byName.set(name.text, watch);
       this.#bySpelling.set(name.text, watch);
     }
@@ -191,8 +195,8 @@ class NameResolver implements Resolver {
     return watch;
   }
 
-  #order(name: ResourceName): readonly Idc[] {
-    return idcOrder(this.#options.topology, name.idc, this.#roundTrips);
+  #order(own: string): readonly Idc[] {
+    return idcOrder(this.#options.topology, own, this.#roundTrips);
   }
 
   #tick(lingerMs: number): void {
@@ -234,7 +238,8 @@ class NameResolver implements Resolver {
         if (taken === undefined) this.#roundTrips.delete(idc);
         else this.#roundTrips.set(idc, taken);
       }
-      for (const watch of this.#byName.values()) watch.reorder(this.#order(watch.name));
+      for (const watch of this.#byName.values())
+        watch.reorder(this.#order(watch.name.places[0]!.idc).map((idc) => idc.name));
     }
   }
 

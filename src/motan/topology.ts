@@ -1,5 +1,6 @@
 import { UpsyncError } from '../upstream/errors.ts';
 import { isIdcLabel, type ResourceName } from './name.ts';
+import { type MotanUrl } from './url.ts';
 
 /** One data centre as an operator describes it. */
 export interface IdcOptions {
@@ -43,6 +44,8 @@ export interface RegistryQuery {
   readonly group?: string;
   /** Only providers of this Motan interface path. */
   readonly path?: string;
+  /** Only providers that can serve this Motan consumer. */
+  readonly consumer?: MotanUrl;
 }
 
 /** Turns a name into the query of one IDC. Pure; must not throw. */
