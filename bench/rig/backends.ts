@@ -1,0 +1,41 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { freePorts, listening, start, type Child } from './child.ts';
+
+/** Backends that are never the bottleneck: one stock nginx that listens on many ports. */
+export interface Backends {
+  readonly ports: readonly number[];
+  readonly addresses: readonly string[];
+  stop(): Promise<void>;
+}
+
+export const NGINX = process.env['UPSYNC_NGINX'] ?? '/usr/sbin/nginx';
+const SLOW_BYTES = 64 * 1024;
+
+/** Starts `count` backends. `/` answers with the port, `/slow` sends 64 KiB at 4 KiB a second. */
+export async function startBackends(count: number): Promise<Backends> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'upsync-bench-backends-'));
+  const ports = await freePorts(count);
+  await writeFile(path.join(folder, 'slow'), 'x'.repeat(SLOW_BYTES));
+  const listen = ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(' ');
+  await writeFile(
+    path.join(folder, 'nginx.conf'),
+    `worker_processes 1; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
+events { worker_connections 8192; }
+http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
+  server { ${listen} root ${folder};
+    location = / { return 200 "$server_port"; }
+    location = /slow { limit_rate 4k; } } }`,
+  );
+  const child: Child = start(NGINX, ['-p', `${folder}/`, '-c', path.join(folder, 'nginx.conf')]);
+  await listening(ports[ports.length - 1]!);
+  return {
+    ports,
+    addresses: ports.map((port) => `127.0.0.1:${port}`),
+    stop: async () => {
+      await child.stop('SIGQUIT');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

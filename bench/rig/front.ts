@@ -1,0 +1,140 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { NGINX } from './backends.ts';
+import { freePorts, listening, start, type Child } from './child.ts';
+import { nginxWorkers, processTree } from './process-usage.ts';
+import { PROGRAM, startRegistry, type Registry } from './registry.ts';
+
+/** The ways nginx is kept in step that are compared. */
+export type Variant = 'static' | 'upsync' | 'reload' | 'template' | 'upsync-module';
+
+/** An nginx in front of backends, and whatever keeps its list in step. */
+export interface Front {
+  readonly variant: Variant;
+  readonly port: number;
+  /** Puts another list to work, by the variant's own means; resolves when the change was handed over, not when it is in force. */
+  change(servers: readonly string[]): Promise<void>;
+  /** The nginx master. */
+  masterPid(): number;
+  workers(): { pid: number; shuttingDown: boolean }[];
+  /** All processes: nginx, and what follows the registry. */
+  pids(): number[];
+  stop(): Promise<void>;
+}
+
+export interface FrontOptions {
+  readonly variant: Variant;
+  readonly servers: readonly string[];
+  readonly workers?: number;
+  /** Path of an nginx with nginx-upsync-module compiled in, for `upsync-module`. */
+  readonly upsyncNginx?: string;
+}
+
+/** Starts nginx in one of the variants, with the same configuration but for the list. */
+export async function startFront(options: FrontOptions): Promise<Front> {
+  const { variant, servers, workers = 2 } = options;
+  const folder = await mkdtemp(path.join(tmpdir(), `upsync-bench-${variant}-`));
+  const [port] = (await freePorts(1)) as [number];
+  const followsRegistry = variant === 'upsync' || variant === 'template' || variant === 'upsync-module';
+  const registry = followsRegistry ? await startRegistry() : undefined;
+  await registry?.replace('backend', servers);
+  await writeList(folder, servers);
+  const configuration = path.join(folder, 'nginx.conf');
+  await writeFile(
+    configuration,
+    nginxConf({ folder, port, workers, list: listOf(variant, folder, servers, registry) }),
+  );
+  const main = startMain(variant, folder, configuration, options.upsyncNginx);
+  const helper = variant === 'template' ? startTemplate(folder, configuration, registry!) : undefined;
+  await listening(port);
+  const masterPid = (): number =>
+    processTree(main.pid).find((pid) => nginxWorkers(pid).length > 0) ?? main.pid;
+  return {
+    variant,
+    port,
+    masterPid,
+    workers: () => nginxWorkers(masterPid()),
+    pids: () => [...processTree(main.pid), ...(helper === undefined ? [] : processTree(helper.pid))],
+    change: async (next) => {
+      if (registry !== undefined) return registry.replace('backend', next);
+      if (variant === 'static') return;
+      await writeList(folder, next);
+      process.kill(main.pid, 'SIGHUP');
+    },
+    stop: async () => {
+      await helper?.stop();
+      await main.stop('SIGTERM');
+      await registry?.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function startMain(
+  variant: Variant,
+  folder: string,
+  configuration: string,
+  upsyncNginx: string | undefined,
+): Child {
+  const args = ['-p', `${folder}/`, '-c', configuration];
+  if (variant === 'upsync')
+    return start(process.execPath, [PROGRAM, 'nginx', ...args], ['ignore', 'ignore', 'ignore']);
+  return start(variant === 'upsync-module' ? (upsyncNginx ?? NGINX) : NGINX, args);
+}
+
+function startTemplate(folder: string, configuration: string, registry: Registry): Child {
+  const template = path.join(import.meta.dirname, 'template-main.js');
+  return start(process.execPath, [
+    template,
+    registry.url,
+    path.join(folder, 'servers.conf'),
+    configuration,
+    `${folder}/nginx.pid`,
+  ]);
+}
+
+function listOf(
+  variant: Variant,
+  folder: string,
+  servers: readonly string[],
+  registry: Registry | undefined,
+): string {
+  if (variant === 'static') return servers.map(serverLine).join(' ');
+  if (variant === 'reload' || variant === 'template') return `include ${folder}/servers.conf;`;
+  const address = registry!.url.replace('http://', '');
+  return `upsync ${address}/v1/kv/upstreams/backend/ upsync_type=consul upsync_interval=50ms upsync_timeout=6m;
+    upsync_dump_path ${folder}/dump.conf; ${servers.map(serverLine).join(' ')}`;
+}
+
+function nginxConf({
+  folder,
+  port,
+  workers,
+  list,
+}: {
+  folder: string;
+  port: number;
+  workers: number;
+  list: string;
+}): string {
+  return `worker_processes ${workers}; daemon off; pid ${folder}/nginx.pid; error_log stderr crit; worker_rlimit_nofile 65536;
+events { worker_connections 16384; }
+http {
+  access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
+  upstream backend { ${list}
+    keepalive 256; keepalive_requests 100000000; }
+  server { listen 127.0.0.1:${port} backlog=4096;
+    location / { proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering on; } }
+}
+`;
+}
+
+function serverLine(address: string): string {
+  return `server ${address} weight=1 max_fails=2 fail_timeout=10s;`;
+}
+
+async function writeList(folder: string, servers: readonly string[]): Promise<void> {
+  await writeFile(`${folder}/servers.tmp`, `${servers.map(serverLine).join('\n')}\n`);
+  await rename(`${folder}/servers.tmp`, `${folder}/servers.conf`);
+}
