@@ -8,6 +8,7 @@ await t.test('without "daemon off" it detaches once nginx listens', async (t) =>
   const box = await Box.open(t);
   const backend = await box.backend();
   await box.put(backend.address);
+  delete box.env.UPSYNC_LOG_FORMAT;
   box.configure({ main: '' });
   // Read to the end of file: nothing that stays may hold our output open.
   const started = await box.runAsync('nginx', ...box.args);

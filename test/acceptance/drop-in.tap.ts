@@ -28,7 +28,8 @@ await t.test('nginx listens, follows the registry without a reload, and leaves n
 
   process.kill(nginx.pid, 'SIGQUIT');
   t.equal(await nginx.exit, 0, 'QUIT ends it with code 0');
-  for (const pid of [before.master, before.engine, ...before.workers]) t.notOk(isAlive(pid), `${pid} is gone`);
+  for (const pid of [before.master, before.engine, ...before.workers])
+    t.notOk(isAlive(pid), `${pid} is gone`);
   t.notOk(existsSync(box.file('nginx.pid')), 'the pid file is gone');
   t.same(readdirSync(box.file('run')), [], 'the runtime directory is empty');
 });
@@ -61,10 +62,16 @@ await t.test('HUP takes a good configuration and keeps the old one when the new 
   t.equal((await box.get('/')).text, backend.address, 'the old configuration serves on');
   t.same(box.processes().workers, workers, 'no worker was replaced');
 
-  box.configure({ upstream: 'upsync 127.0.0.1:1/x upsync_type=consul upsync_tiemout=1s; server 127.0.0.1:1;' });
+  box.configure({
+    upstream: 'upsync 127.0.0.1:1/x upsync_type=consul upsync_tiemout=1s; server 127.0.0.1:1;',
+  });
   process.kill(nginx.pid, 'SIGHUP');
   await until(() => nginx.output().includes('upsync_tiemout'));
-  t.equal((await box.get('/')).text, backend.address, 'an error in a directive of ours changes nothing either');
+  t.equal(
+    (await box.get('/')).text,
+    backend.address,
+    'an error in a directive of ours changes nothing either',
+  );
 
   box.configure({ location: 'location /new { return 200 new; }' });
   process.kill(nginx.pid, 'SIGHUP');

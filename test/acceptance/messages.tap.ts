@@ -45,7 +45,10 @@ await t.test('a start that fails says why and ends with 1', async (t) => {
 
   const missing = box.run('nginx', '-c', '/no/such/nginx.conf');
   t.equal(missing.status, 1);
-  t.match(missing.stderr, 'nginx: [emerg] open() "/no/such/nginx.conf" failed (2: No such file or directory)');
+  t.match(
+    missing.stderr,
+    'nginx: [emerg] open() "/no/such/nginx.conf" failed (2: No such file or directory)',
+  );
 });
 
 await t.test('a port in use is said in the words of nginx, and nothing stays behind', async (t) => {

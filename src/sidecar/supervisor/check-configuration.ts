@@ -40,6 +40,7 @@ export async function judge(nginx: NginxBinary, args: NginxArguments, paths: Mai
       runtime,
       directory,
       lists: async () => new Map(),
+      signal: new AbortController().signal,
     });
     const warnings = preparation.warnings.map((text) => `nginx: [warn] ${text}\n`).join('');
     const words = nginxArguments(args, {

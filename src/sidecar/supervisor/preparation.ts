@@ -1,7 +1,7 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Server } from '../../upstream/server-type.ts';
+import type { BootConfig } from '../../upsync/nginx/boot.ts';
 import type { ShownUpstream } from '../../upsync/show.ts';
 import type { RuntimeDirectory } from '../../upsync/nginx/runtime-directory.ts';
 import { translate } from '../../upsync/nginx/translate.ts';
@@ -14,6 +14,7 @@ import type { NginxArguments } from './arguments.ts';
 import { shownUpstreams, writeIncludes } from './include-lists.ts';
 import type { MainPaths } from './main-paths.ts';
 import type { Runtime } from './runtime.ts';
+import type { ListsFor } from './start-lists.ts';
 
 /** The compiled worker code that the translated configuration loads. */
 const LUA_FILE = fileURLToPath(new URL('../../lua/upsync.lua', import.meta.url));
@@ -33,6 +34,8 @@ export interface Preparation extends MainPaths {
   readonly configPath: string;
   /** nginx's messages with the names of the user's own files. */
   toUserPaths(text: string): string;
+  /** Puts other lists in place of those to start with, for an nginx program that will be started later. */
+  startWith(lists: ListsFor): Promise<void>;
   /** Becomes what nginx reads. */
   activate(): void;
   /** Removes what was written. */
@@ -45,8 +48,9 @@ export interface PrepareOptions {
   readonly paths: MainPaths;
   readonly runtime: Runtime;
   readonly directory: RuntimeDirectory;
-  /** The lists to start with, where there are better ones than the `server` lines; asked once the plans are known. */
-  readonly lists: (plans: readonly UpstreamPlan[]) => Promise<ReadonlyMap<string, readonly Server[]>>;
+  /** The lists to start with, where there are better ones than the `server` lines. */
+  readonly lists: ListsFor;
+  readonly signal: AbortSignal;
 }
 
 let generation = 0;
@@ -60,9 +64,9 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
   // A name of its own: the boot file in force must outlive a configuration that is rejected.
   const bootFile = path.join(runtime.private, `boot.${process.pid}.${++generation}`);
   const translation = await translate(translateOptions(nginx, args, paths, runtime, bootFile));
-  const lists = await options.lists(translation.plans);
+  const lists = await options.lists(translation.plans, options.signal);
   const boot = withLists(translation.boot, lists);
-  if (translation.mode === 'workers') writeFileSync(bootFile, encodeBoot(boot), { mode: 0o600 });
+  if (translation.mode === 'workers') writeBoot(bootFile, boot);
   else await writeIncludes(runtime, boot);
   let written = directory.write(translation);
   let active = false;
@@ -76,6 +80,11 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
     testPath: written.candidate,
     configPath: directory.mainFile(paths.main),
     toUserPaths: (text) => directory.mapBack(text),
+    startWith: async (better) => {
+      // Without Lua the include files are kept up to date anyway.
+      if (translation.mode === 'workers')
+        writeBoot(bootFile, withLists(boot, await better(translation.plans, options.signal)));
+    },
     activate: () => {
       // Activated before, and others since: what was written then is gone.
       if (active) written = directory.write(translation);
@@ -87,6 +96,11 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
       rmSync(bootFile, { force: true });
     },
   };
+}
+
+function writeBoot(file: string, boot: BootConfig): void {
+  writeFileSync(`${file}.new`, encodeBoot(boot), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }
 
 /** What the main context says; nothing is written. */

@@ -9,31 +9,43 @@ import { firstLists } from './strong-dependency.ts';
 // nginx must listen within two seconds, names in lists or not.
 const LOOKUP_BOUND_MS = 1000;
 
+/** Gives the lists to start with, by upstream, for the plans of a configuration. */
+export type ListsFor = (
+  plans: readonly UpstreamPlan[],
+  signal: AbortSignal,
+) => Promise<ReadonlyMap<string, readonly Server[]>>;
+
 /**
- * The lists nginx starts with: what the registry says where `strong_dependency=on`, else the last good list from the dump
- * file. An upstream with neither starts with its `server` lines.
+ * The lists nginx starts with: what the registry says where `strong_dependency=on`, else the last good list. An upstream
+ * with neither starts with its `server` lines.
  * @throws {UpsyncError} STRONG_DEPENDENCY when such a registry does not answer.
  */
-export async function startLists(
-  plans: readonly UpstreamPlan[],
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, readonly Server[]>> {
-  const lists = new Map<string, readonly Server[]>();
-  await Promise.all(
-    plans.map(async ({ name, dumpPath }) => {
-      const { servers, rejected } = await readDump(dumpPath);
-      for (const entry of rejected) logger.warn({ upstream: name, ...entry }, 'dump_entry_rejected');
-      if (servers.length > 0) lists.set(name, servers);
-    }),
-  );
-  if (plans.some(({ strongDependency }) => strongDependency)) {
+export function startLists(logger: Logger): ListsFor {
+  return async (plans, signal) => {
+    const lists = new Map(await lastLists(logger)(plans, signal));
+    if (!plans.some(({ strongDependency }) => strongDependency)) return lists;
     // Loaded only here: most start without waiting for a registry.
     const { openSource } = await import('../../discovery/open.ts');
     const first = await firstLists(plans, { open: (plan) => openSource(plan.source) }, signal);
-    for (const [name, { servers }] of first) lists.set(name, servers);
-  }
-  return resolved(lists);
+    const answers = [...first].map(([name, { servers }]) => [name, servers] as const);
+    for (const [name, servers] of await resolved(new Map(answers))) lists.set(name, servers);
+    return lists;
+  };
+}
+
+/** The last good lists, from the dump files. */
+export function lastLists(logger: Logger): ListsFor {
+  return async (plans) => {
+    const lists = new Map<string, readonly Server[]>();
+    await Promise.all(
+      plans.map(async ({ name, dumpPath }) => {
+        const { servers, rejected } = await readDump(dumpPath);
+        for (const entry of rejected) logger.warn({ upstream: name, ...entry }, 'dump_entry_rejected');
+        if (servers.length > 0) lists.set(name, servers);
+      }),
+    );
+    return resolved(lists);
+  };
 }
 
 // The workers take addresses only; names are followed by the engine once it runs.

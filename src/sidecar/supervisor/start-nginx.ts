@@ -11,7 +11,7 @@ import type { MainPaths } from './main-paths.ts';
 import { prepare, readFacts } from './preparation.ts';
 import { onMasterSignals } from './process-signals.ts';
 import { makeBase, removeStale, type Runtime, runtimeBase, runtimeFor } from './runtime.ts';
-import { startLists } from './start-lists.ts';
+import { lastLists, startLists } from './start-lists.ts';
 import { isRunning, readState } from './state-file.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -66,14 +66,8 @@ async function supervise(
     runtime,
     daemon,
     prepare: (signal) =>
-      prepare({
-        nginx,
-        args,
-        paths,
-        runtime,
-        directory,
-        lists: (plans) => startLists(plans, logger, signal),
-      }),
+      prepare({ nginx, args, paths, runtime, directory, lists: startLists(logger), signal }),
+    lastLists: lastLists(logger),
     engineProgram: ENGINE,
     engineStderr: () => log?.descriptor ?? 'inherit',
     logger,

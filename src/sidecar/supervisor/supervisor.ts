@@ -16,6 +16,7 @@ import type { MasterSignal } from './process-signals.ts';
 import { hupAndVerify } from './reload.ts';
 import type { Runtime } from './runtime.ts';
 import { identify, isRunning, readState, writeState } from './state-file.ts';
+import type { ListsFor } from './start-lists.ts';
 import { testConfiguration } from './test-configuration.ts';
 import { WorkerWatch } from './worker-watch.ts';
 
@@ -27,6 +28,8 @@ export interface SupervisorOptions {
   readonly daemon: boolean;
   /** Reads and translates the user's configuration, as it is now. */
   readonly prepare: (signal: AbortSignal) => Promise<Preparation>;
+  /** The last good lists. */
+  readonly lastLists: ListsFor;
   readonly engineProgram: string;
   readonly engineStderr: () => number | 'inherit';
   readonly logger: Logger;
@@ -204,6 +207,8 @@ export class Supervisor {
     const { logger, runtime } = this.#options;
     const [old, current] = [this.#master, this.#current];
     if (!old || !current || this.#old) return;
+    // The new program begins with an empty dictionary: it must not begin with the lists of our own start.
+    await current.startWith(this.#options.lastLists);
     old.kill('SIGUSR2');
     // nginx in the foreground ignores this signal, and so do we.
     if (!this.#options.daemon) return;
