@@ -47,7 +47,7 @@ export function checkView(check: CheckRecord) {
 export function catalogServiceView(node: NodeRecord, service: ServiceRecord) {
   return {
     ID: node.ID,
-    Node: node.Node,
+    Node: service.Node,
     Address: node.Address,
     Datacenter: node.Datacenter,
     TaggedAddresses: node.TaggedAddresses,

@@ -35,7 +35,7 @@ export interface Answer {
 
 /** Sends one request and reads the whole answer. */
 export async function send(
-  subject: Subject,
+  subject: Pick<Subject, 'url'>,
   method: string,
   path: string,
   body?: unknown,
@@ -65,9 +65,10 @@ export async function send(
   };
 }
 
-export const get = async (subject: Subject, path: string) => send(subject, 'GET', path);
-export const put = async (subject: Subject, path: string, body?: unknown) => send(subject, 'PUT', path, body);
-export const remove = async (subject: Subject, path: string) => send(subject, 'DELETE', path);
+export const get = async (subject: Pick<Subject, 'url'>, path: string) => send(subject, 'GET', path);
+export const put = async (subject: Pick<Subject, 'url'>, path: string, body?: unknown) =>
+  send(subject, 'PUT', path, body);
+export const remove = async (subject: Pick<Subject, 'url'>, path: string) => send(subject, 'DELETE', path);
 
 let counter = 0;
 /** A name no other test uses. */

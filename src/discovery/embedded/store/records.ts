@@ -54,15 +54,15 @@ export interface CheckRecord {
 /** A record as it is handed in: the store sets the indexes. */
 export type Fresh<T> = Omit<T, 'CreateIndex' | 'ModifyIndex'>;
 
-/** True when two records differ in nothing but their indexes. */
-export function isSame<T extends { CreateIndex: number; ModifyIndex: number }>(
+/** True when two records of one node differ in nothing but their indexes and the case of the node's name. */
+export function isSame<T extends { Node: string; CreateIndex: number; ModifyIndex: number }>(
   old: T | undefined,
   fresh: Fresh<T>,
 ): boolean {
   if (old === undefined) return false;
   return (
-    canonical({ ...old, CreateIndex: 0, ModifyIndex: 0 }) ===
-    canonical({ ...fresh, CreateIndex: 0, ModifyIndex: 0 })
+    canonical({ ...old, Node: '', CreateIndex: 0, ModifyIndex: 0 }) ===
+    canonical({ ...fresh, Node: '', CreateIndex: 0, ModifyIndex: 0 })
   );
 }
 
