@@ -1,5 +1,5 @@
 import { lookup as systemLookup } from 'node:dns/promises';
-import { formatAddress, parseAddress } from '../../upstream/address.ts';
+import { formatAddress } from '../../upstream/address.ts';
 import { formatServerLine } from '../../upstream/server-line.ts';
 import { createServer, type Server } from '../../upstream/server.ts';
 import { expandNames, hostNames } from '../expand-names.ts';
@@ -103,9 +103,4 @@ async function resolveAll(hosts: readonly string[], lookup: Lookup): Promise<Map
 async function lookupLikeNginx(host: string): Promise<readonly string[]> {
   const found = await systemLookup(host, { all: true, verbatim: true });
   return [...found].sort((a, b) => a.family - b.family).map(({ address }) => address);
-}
-
-/** True when every address of the list is an address already. */
-export function isResolved(servers: readonly Server[]): boolean {
-  return servers.every((server) => parseAddress(server.address).kind !== 'name');
 }

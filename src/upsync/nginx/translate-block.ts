@@ -47,7 +47,7 @@ function nativeHead(scope: TranslateScope, { directive }: Visit, upstream: ReadU
   return include + byWord;
 }
 
-// An include that brings none of what is replaced stays as it is.
+// An include that brings something, but none of what is replaced, stays as it is.
 function holdsReplaced(
   scope: TranslateScope,
   include: Directive,
@@ -58,12 +58,15 @@ function holdsReplaced(
   if (included === undefined) return false;
   if (included.failure !== undefined) return true;
   if (path.resolve(includeTarget(include, scope.config.folder)) === upstream.plan?.dumpPath) return true;
-  return included.files.some(({ directives }) =>
-    directives.some(
+  const inside = included.files.flatMap(({ directives }) => directives);
+  // What is empty now may be a list by the time nginx reads it.
+  return (
+    inside.length === 0 ||
+    inside.some(
       (inner) =>
         isReplaced(inner, keepMethods) ||
         (inner.name === 'include' && holdsReplaced(scope, inner, upstream, keepMethods)),
-    ),
+    )
   );
 }
 

@@ -104,6 +104,17 @@ describe('an upstream with an upsync directive', () => {
     expect(textOf(translation)).toContain('include k.conf; }');
   });
 
+  it.each(['none/*.conf', 'empty.conf'])(
+    'drops the include %s, which may have servers later',
+    async (file) => {
+      const translation = await run({
+        'nginx.conf': inUpstream(`include ${file};`),
+        'empty.conf': '# nothing yet\n',
+      });
+      expect(textOf(translation)).toContain(`${balancerBlock('test')}   } }`);
+    },
+  );
+
   it('may have its upsync directive in an include', async () => {
     const translation = await run({
       'nginx.conf': 'http { upstream test { include u.conf; } }',
