@@ -1,0 +1,214 @@
+import { errorText } from '../upstream/errors.ts';
+import { type Logger, SILENT } from '../upstream/logger.ts';
+import { type AgentService, type ConsulAgent, openConsulAgent } from './consul-agent.ts';
+import { sleep } from './sleep.ts';
+import { type RegistryTls } from './source.ts';
+
+/** Beats per TTL: one may be lost and one be late before the instance counts as dead. */
+const BEATS_PER_TTL = 3;
+
+/** How an instance presents itself; see {@link Registrar}. */
+export interface RegistrarOptions {
+  /** The local Consul agent. @default 'http://127.0.0.1:8500' */
+  readonly agent?: string;
+  readonly token?: string;
+  /** File whose first line is the token. */
+  readonly tokenFile?: string;
+  readonly tls?: RegistryTls;
+  /** Name of the service. */
+  readonly name: string;
+  /** Unique on the agent. @default `<name>-<address>-<port>` */
+  readonly id?: string;
+  /** Where the instance is reached; the agent's own address when absent. */
+  readonly address?: string;
+  readonly port: number;
+  readonly tags?: readonly string[];
+  readonly meta?: Readonly<Record<string, string>>;
+  /** 1..65535, told by the tag `weight=`. @default 1 */
+  readonly weight?: number;
+  /** Without a beat for this long the instance is critical. Milliseconds. @default 15000 */
+  readonly ttlMs?: number;
+  /** Without a beat for this long Consul forgets the instance. At least a minute. Milliseconds. @default 600000 */
+  readonly deregisterAfterMs?: number;
+  /** How long `close()` waits between saying `drain` and leaving. Milliseconds. @default 0 */
+  readonly drainMs?: number;
+  readonly logger?: Logger;
+}
+
+/**
+ * Keeps one instance of a service registered in Consul: registers it with a TTL check, beats at a third of the TTL, registers it
+ * again when the agent has lost its state, and takes it out on `close()` after draining. Weight and drain are told by the tags
+ * `weight=N` and `drain`, which `consul_services` and `consul_health` sources read.
+ *
+ * ```ts
+ * const registrar = new Registrar({ name: 'web', port: 8080, drainMs: 5000 });
+ * await registrar.register();
+ * process.once('SIGTERM', () => void registrar.close());
+ * ```
+ */
+export class Registrar {
+  readonly id: string;
+  readonly #options: RegistrarOptions;
+  readonly #logger: Logger;
+  readonly #ended = new AbortController();
+  #agent: Promise<ConsulAgent> | undefined;
+  #weight: number;
+  #isDraining = false;
+  #maintenance: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Requests go one after the other, so that a late beat cannot register again what was just taken out. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RegistrarOptions) {
+    const { name, address, port } = options;
+    this.#options = options;
+    this.#logger = options.logger ?? SILENT;
+    this.#weight = checkedWeight(options.weight ?? 1);
+    this.id = options.id ?? [name, address, port].filter((part) => part !== undefined).join('-');
+  }
+
+  /**
+   * Registers the instance and starts to beat.
+   * @throws {UpsyncError} REGISTRAR_FAILED when the agent cannot be reached or refuses; call again later.
+   */
+  async register(): Promise<void> {
+    await this.#enqueue(() => this.#register());
+    this.#schedule();
+  }
+
+  /**
+   * Tells another weight, in force at once.
+   * @throws {RangeError} unless 1..65535. @throws {UpsyncError} REGISTRAR_FAILED; the weight is then told at the next registration.
+   */
+  async setWeight(weight: number): Promise<void> {
+    this.#weight = checkedWeight(weight);
+    await this.#enqueue(() => this.#register());
+  }
+
+  /**
+   * Says that the instance finishes what it has and takes nothing new, or takes that back.
+   * @throws {UpsyncError} REGISTRAR_FAILED.
+   */
+  async drain(on = true): Promise<void> {
+    this.#isDraining = on;
+    await this.#enqueue(() => this.#register());
+  }
+
+  /**
+   * Begins or ends Consul's maintenance mode, which makes the instance critical for everybody.
+   * @throws {UpsyncError} REGISTRAR_FAILED.
+   */
+  async maintenance(on: boolean, reason = ''): Promise<void> {
+    this.#maintenance = on ? reason : undefined;
+    await this.#enqueue(async (agent) => {
+      await agent.maintenance(this.id, on, reason === '' ? undefined : reason);
+    });
+  }
+
+  /**
+   * Leaves: says `drain`, waits `drainMs`, and takes the instance out. Later calls wait for the first. Never rejects; when the
+   * agent cannot be reached Consul forgets the instance by itself after `deregisterAfterMs`.
+   * @param signal cuts the draining short.
+   */
+  close(signal?: AbortSignal): Promise<void> {
+    this.#closing ??= this.#close(signal);
+    return this.#closing;
+  }
+
+  async #close(signal: AbortSignal | undefined): Promise<void> {
+    const { drainMs = 0 } = this.#options;
+    if (this.#agent === undefined) return;
+    if (drainMs > 0) {
+      await this.drain().catch((error: unknown) => {
+        this.#warn('drain_failed', error);
+      });
+      await sleep(drainMs, signal);
+    }
+    clearTimeout(this.#timer);
+    this.#ended.abort();
+    const left = this.#queue.then(async () => (await this.#agent!).deregister(this.id));
+    await left.catch((error: unknown) => {
+      this.#warn('deregister_failed', error);
+    });
+    await this.#agent.then(
+      (agent) => {
+        agent.close();
+      },
+      () => undefined,
+    );
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#ended.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      void this.#beat();
+    }, this.#ttlMs / BEATS_PER_TTL);
+    // Beating is no reason for a process to go on living.
+    this.#timer.unref();
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#enqueue(async (agent) => {
+        if (await agent.pass(this.id)) return;
+        this.#logger.warn({ service: this.id }, 'registration_lost');
+        await this.#register();
+      });
+    } catch (error) {
+      this.#warn('beat_failed', error);
+    }
+    this.#schedule();
+  }
+
+  async #register(): Promise<void> {
+    const { name, address, port, tags = [], meta, deregisterAfterMs = 600_000 } = this.#options;
+    const own = [`weight=${this.#weight}`, ...(this.#isDraining ? ['drain'] : [])];
+    const service: AgentService = {
+      ...{ id: this.id, name, port, ttlMs: this.#ttlMs, deregisterAfterMs },
+      tags: [...tags.filter((tag) => !tag.startsWith('weight=')), ...own],
+      ...(address === undefined ? {} : { address }),
+      ...(meta === undefined ? {} : { meta }),
+    };
+    const agent = await this.#open();
+    await agent.register(service);
+    if (this.#maintenance !== undefined)
+      await agent.maintenance(this.id, true, this.#maintenance === '' ? undefined : this.#maintenance);
+    this.#logger.info(
+      { service: this.id, weight: this.#weight, drain: this.#isDraining },
+      'service_registered',
+    );
+  }
+
+  async #enqueue(task: (agent: ConsulAgent) => Promise<void>): Promise<void> {
+    const turn = this.#queue.then(async () => {
+      const agent = await this.#open();
+      if (!this.#ended.signal.aborted) await task(agent);
+    });
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #open(): Promise<ConsulAgent> {
+    const { agent = 'http://127.0.0.1:8500', token, tokenFile, tls } = this.#options;
+    this.#agent ??= openConsulAgent(agent, { token, tokenFile, tls }).catch((error: unknown) => {
+      this.#agent = undefined;
+      throw error;
+    });
+    return this.#agent;
+  }
+
+  get #ttlMs(): number {
+    return this.#options.ttlMs ?? 15_000;
+  }
+
+  #warn(event: string, error: unknown): void {
+    this.#logger.warn({ service: this.id, error: errorText(error) }, event);
+  }
+}
+
+function checkedWeight(weight: number): number {
+  if (Number.isInteger(weight) && weight >= 1 && weight <= 65_535) return weight;
+  throw new RangeError(`Expected a weight from 1 to 65535, got ${weight}`);
+}
