@@ -37,9 +37,9 @@ describe('a duration in Go text', () => {
 
   it('reads back what it writes', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 1e9 }), (ms) =>
-        expect(parseGoDuration(formatGoDuration(ms))).toBe(ms),
-      ),
+      fc.property(fc.integer({ min: 0, max: 1e9 }), (ms) => {
+        expect(parseGoDuration(formatGoDuration(ms))).toBeCloseTo(ms, 6);
+      }),
     );
   });
 });

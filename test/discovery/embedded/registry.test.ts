@@ -263,13 +263,12 @@ describe('the data file', () => {
     });
   });
 
-  it('that cannot be replaced keeps the last good state, and the registry keeps serving', async () => {
+  it('that cannot be written any more is reported, and the registry goes on serving', async () => {
     const inner = await mkdtemp(join(folder, 'full-'));
     const dataFile = join(inner, 'data.json');
     const events: string[] = [];
     const log = (_fields: object, event: string) => void events.push(event);
     const registry = await start({ dataFile, logger: { debug: log, info: log, warn: log, error: log } });
-    const good = await readFile(dataFile, 'utf8');
     await rm(inner, { recursive: true });
     registry.store.kv.put('a', Buffer.from('1'));
     const deadline = Date.now() + 5000;
@@ -277,7 +276,6 @@ describe('the data file', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     expect(events).toContain('registry_data_not_written');
     expect((await get(registry, '/v1/kv/a?raw')).text).toBe('1');
-    expect(good).toContain('upsync-registry');
     await expect(registry.close()).rejects.toMatchObject({ code: 'REGISTRY_DATA_UNWRITABLE' });
     open.splice(open.indexOf(registry), 1);
   });
