@@ -1,16 +1,20 @@
 import { type PoolPeer } from './peer.ts';
+import { Strays, isBefore } from './strays.ts';
 
 /**
- * The peers of one weight, as a heap with the one to pick first on top. Every pick adds the same weight to each of them,
- * so their order among themselves does not change by picks of others: that is what makes nginx's sequence cheap.
+ * The peers of one weight, in the order they are to be picked. Every pick adds the same weight to each of them, so picks
+ * of others do not change their order; and the one picked nearly always belongs at the very end. So they stand in a
+ * queue, which needs no loop (LuaJIT then compiles the usual pick and all around it as one); those that come back out of
+ * turn wait in a heap until they are picked.
  */
 export class Group {
   readonly weight: number;
   size = 0;
   /** Place in the wheel's list of groups. */
   place = 0;
-  private readonly keys: number[] = [];
-  private readonly peers: PoolPeer[] = [];
+  private head: PoolPeer | undefined = undefined;
+  private tail: PoolPeer | undefined = undefined;
+  private readonly strays = new Strays();
 
   constructor(weight: number) {
     this.weight = weight;
@@ -18,93 +22,63 @@ export class Group {
 
   /** The peer with the highest current weight, the first of the list among equals. The group must not be empty. */
   top(): PoolPeer {
-    return this.peers[0]!;
+    const head = this.head;
+    if (this.strays.size === 0) return head!;
+    const stray = this.strays.top();
+    return head === undefined || isBefore(stray, head) ? stray : head;
   }
 
   /** `current` of the top peer, less weight × turn. */
   topKey(): number {
-    return this.keys[0]!;
+    return this.top().current;
   }
 
   add(peer: PoolPeer): void {
-    const slot = this.size;
-    this.size = slot + 1;
+    this.size += 1;
     peer.group = this;
-    this.rise(slot, peer.current, peer);
+    const last = this.tail;
+    if (last !== undefined && isBefore(peer, last)) {
+      this.strays.add(peer);
+      return;
+    }
+    peer.ahead = last;
+    this.tail = peer;
+    if (last === undefined) this.head = peer;
+    else last.behind = peer;
   }
 
   remove(peer: PoolPeer): void {
-    const slot = peer.slot;
-    peer.group = undefined;
-    peer.current = this.keys[slot]!;
     this.size -= 1;
-    const key = this.keys.pop()!;
-    const last = this.peers.pop()!;
-    if (last === peer) return;
-    if (slot > 0 && this.isBefore(key, last, (slot - 1) >> 1)) this.rise(slot, key, last);
-    else this.sink(slot, key, last);
+    peer.group = undefined;
+    if (peer.slot >= 0) {
+      this.strays.remove(peer);
+      return;
+    }
+    const ahead = peer.ahead;
+    const behind = peer.behind;
+    if (ahead === undefined) this.head = behind;
+    else ahead.behind = behind;
+    if (behind === undefined) this.tail = ahead;
+    else behind.ahead = ahead;
+    peer.ahead = undefined;
+    peer.behind = undefined;
   }
 
   /** Takes `amount` from the current weight of the top peer. */
   lowerTop(amount: number): void {
-    this.sink(0, this.keys[0]! - amount, this.peers[0]!);
+    const peer = this.top();
+    this.remove(peer);
+    peer.current -= amount;
+    this.add(peer);
   }
 
   /** Adds `amount` to all; their order stays. */
   shift(amount: number): void {
-    const size = this.size;
-    for (let i = 0; i < size; i++) this.keys[i] = this.keys[i]! + amount;
-  }
-
-  private isBefore(key: number, peer: PoolPeer, other: number): boolean {
-    const otherKey = this.keys[other]!;
-    return key > otherKey || (key === otherKey && peer.index < this.peers[other]!.index);
-  }
-
-  private rise(from: number, key: number, peer: PoolPeer): void {
-    const keys = this.keys;
-    const peers = this.peers;
-    let slot = from;
-    while (slot > 0) {
-      const parent = (slot - 1) >> 1;
-      if (!this.isBefore(key, peer, parent)) break;
-      const above = peers[parent]!;
-      keys[slot] = keys[parent]!;
-      peers[slot] = above;
-      above.slot = slot;
-      slot = parent;
+    this.strays.shift(amount);
+    let peer = this.head;
+    while (peer !== undefined) {
+      peer.current += amount;
+      peer = peer.behind;
     }
-    keys[slot] = key;
-    peers[slot] = peer;
-    peer.slot = slot;
-  }
-
-  private sink(from: number, key: number, peer: PoolPeer): void {
-    const keys = this.keys;
-    const peers = this.peers;
-    const size = this.size;
-    let slot = from;
-    let child = slot * 2 + 1;
-    while (child < size) {
-      let childKey = keys[child]!;
-      const right = child + 1;
-      if (right < size) {
-        const rightKey = keys[right]!;
-        if (rightKey > childKey || (rightKey === childKey && peers[right]!.index < peers[child]!.index)) {
-          child = right;
-          childKey = rightKey;
-        }
-      }
-      const below = peers[child]!;
-      if (key > childKey || (key === childKey && peer.index < below.index)) break;
-      keys[slot] = childKey;
-      peers[slot] = below;
-      below.slot = slot;
-      slot = child;
-      child = slot * 2 + 1;
-    }
-    keys[slot] = key;
-    peers[slot] = peer;
-    peer.slot = slot;
   }
 }

@@ -16,8 +16,11 @@ export interface PoolPeer extends Peer {
   effective: number;
   /** nginx's current_weight; while the peer is in a `Group`, less `weight` times the wheel's turn. */
   current: number;
-  /** Its place in the wheel: the heap of its weight (undefined while `effective` is below `weight`), and where there. */
+  /** Its group in the wheel (undefined while `effective` is below `weight`), and its neighbours in the group's queue. */
   group: object | undefined;
+  ahead: PoolPeer | undefined;
+  behind: PoolPeer | undefined;
+  /** Its place among the group's strays or the wheel's weak ones; -1 in a queue or outside. */
   slot: number;
   /** The tier of equal load it stands in (least_conn only). */
   tier: object | undefined;
@@ -53,7 +56,9 @@ export function createPeer(server: Server): PoolPeer {
     effective: server.weight,
     current: 0,
     group: undefined,
-    slot: 0,
+    ahead: undefined,
+    behind: undefined,
+    slot: -1,
     tier: undefined,
     shelved: false,
     waiting: false,
