@@ -53,7 +53,7 @@ export async function masterPid(options: ReloadOptions): Promise<number | undefi
 }
 
 /**
- * Lets the master load its configuration again and waits for workers that have it.
+ * Lets the master load its configuration again and waits until only workers that have it take connections.
  * @returns the pids of the new workers; empty where the system does not tell them (no /proc).
  * @throws {UpsyncError} TARGET_RELOAD when the signal cannot be sent or no new worker comes.
  */
@@ -71,8 +71,8 @@ export async function reload(pid: number, signal?: AbortSignal): Promise<readonl
   while (performance.now() < deadline) {
     await delay(20, undefined, { signal });
     const now = (await workersOf(pid)) ?? [];
-    const fresh = now.filter((worker) => !before.includes(worker));
-    if (fresh.length > 0 && (fresh.length >= before.length || now.length === fresh.length)) return fresh;
+    // The old ones go on taking connections for a moment after the new ones do: nginx gives those 100 ms to get ready.
+    if (now.length > 0 && !now.some((worker) => before.includes(worker))) return now;
   }
   throw new UpsyncError(
     'TARGET_RELOAD',
