@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -224,6 +224,18 @@ describe('the data file', () => {
       200,
     );
     expect((await get(second, '/v1/agent/services')).text).toContain('"web"');
+  });
+
+  it('of a moment before a crash still brings indexes above all that were handed out', async () => {
+    const dataFile = path('crashed.json');
+    const copy = path('crashed copy.json');
+    const first = await start({ dataFile });
+    first.store.kv.put('a/1', Buffer.from('1'));
+    await copyFile(dataFile, copy);
+    for (let at = 0; at < 500; at++) first.store.kv.put('a/1', Buffer.from(String(at)));
+    const lost = await get(first, '/v1/kv/a/?recurse');
+    const second = await start({ dataFile: copy });
+    expect((await get(second, '/v1/kv/a/?recurse')).index).toBeGreaterThan(lost.index);
   });
 
   it('is written soon after a write, without a close, private to its owner', async () => {
