@@ -86,11 +86,16 @@ export class RuntimeDirectory {
 
   /** A text of nginx's with the paths of the mirror turned into the user's own, so that `file:line` can be opened. */
   mapBack(text: string): string {
-    const mirror = new RegExp(`${escapeRegExp(path.join(this.root, 'conf'))}(\\.\\d+)?(?=/)`, 'g');
+    const mirror = new RegExp(
+      `${escapeRegExp(path.join(this.root, 'conf'))}(?:\\.\\d+)?(/[^\\s":,;()]*)`,
+      'g',
+    );
+    // A redirected include leaves dots in the path that nginx names.
+    const plain = text.replace(mirror, (_all, users: string) => path.normalize(users));
     return this.#names.reduce(
       (mapped, [real, users]) =>
-        mapped.replace(new RegExp(`(?<![\\w./-])${escapeRegExp(real)}(?![\\w/-])`, 'g'), users),
-      text.replace(mirror, ''),
+        mapped.replace(new RegExp(`(?<![\\w./-])${escapeRegExp(real)}(?![\\w/-])`, 'g'), () => users),
+      plain,
     );
   }
 

@@ -144,6 +144,16 @@ describe('a folder that cannot be trusted', () => {
   });
 });
 
+it('takes dots out of the paths that nginx names', () => {
+  const folder = scratchFolder({ 'nginx.conf': '' });
+  const runtime = new RuntimeDirectory(path.join(scratchFolder(), 'run'));
+  expect(
+    runtime.mapBack(
+      `open() "${runtime.root}/conf${folder}/../x.conf" failed in ${runtime.root}/conf.1${folder}/a/../b:3`,
+    ),
+  ).toBe(`open() "${path.dirname(folder)}/x.conf" failed in ${folder}/b:3`);
+});
+
 it('maps every path of the mirror back in nginx’s messages', () => {
   const folder = scratchFolder({ 'nginx.conf': '' });
   const runtime = new RuntimeDirectory(path.join(scratchFolder(), 'run'));

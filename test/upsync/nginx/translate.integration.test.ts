@@ -79,6 +79,15 @@ it('keeps the user’s file and line in what nginx finds wrong', async () => {
   expect(text).toContain(`unknown directive "nonsense" in ${folder}/conf.d/a.conf:6`);
 });
 
+it('keeps file and line of a file that an absolute include brings in from elsewhere', async () => {
+  const other = folderWith({ 'sub/a.conf': `upstream other {\n ${UPSYNC}\n}\nnonsense;\n` });
+  const folder = folderWith({
+    'nginx.conf': `error_log stderr; events {} http { ${TEMP} include ${other}/sub/*.conf; }`,
+  });
+  const { text } = await testConfig(await translated(folder));
+  expect(text).toContain(`unknown directive "nonsense" in ${other}/sub/a.conf:4`);
+});
+
 it('leads to every file that the configuration names relative to the main file', async () => {
   const port = await freePort();
   const folder = folderWith({
