@@ -1,13 +1,16 @@
 import { Group } from './group.ts';
 import { type PoolPeer } from './peer.ts';
 import { type Shelf } from './shelf.ts';
+import { Tournament } from './tournament.ts';
 
 /** Numbers stay far below 2^53: weight 65535 times this many turns. */
 const MAX_TURN = 16_777_216;
+/** Up to so many distinct weights a scan of them all is quicker than a tournament. */
+const MAX_SCAN = 128;
 
 /**
- * Smooth weighted round robin with nginx's exact sequence, at a cost of the number of distinct weights plus log n
- * instead of nginx's n. Holds only peers that may be picked now; whoever leaves takes its current weight along, and whoever
+ * Smooth weighted round robin with nginx's exact sequence, at a cost of log n and a few distinct weights instead of
+ * nginx's n. Holds only peers that may be picked now; whoever leaves takes its current weight along, and whoever
  * comes back continues with it, exactly as a peer does that nginx passes over for a while.
  * Source: nginx 1.22, behaviour of ngx_http_upstream_get_peer.
  */
@@ -20,6 +23,9 @@ export class Wheel implements Shelf {
   private readonly groups: Group[] = [];
   private readonly weights: number[] = [];
   private readonly topKeys: number[] = [];
+  /** The top peers' positions in the list, which decide ties. */
+  private readonly topIndexes: number[] = [];
+  private tournament: Tournament | undefined;
   /** By negated weight: LuaJIT does not compile look-ups in a table that mixes array and hash parts. */
   private readonly byWeight = new Map<number, Group>();
   /** Peers whose effective weight is below their weight; few, and not for long. */
@@ -46,7 +52,7 @@ export class Wheel implements Shelf {
     peer.current += group.weight * this.turn;
     this.total -= group.weight;
     if (group.size === 0) this.dropGroup(group);
-    else this.topKeys[group.place] = group.topKey();
+    else this.note(group);
   }
 
   /** The only peer; `size` must be 1. */
@@ -59,37 +65,71 @@ export class Wheel implements Shelf {
     if (this.turn >= MAX_TURN) this.rewind();
     const turn = this.turn + 1;
     this.turn = turn;
-    const weights = this.weights;
-    const topKeys = this.topKeys;
+    const best = this.bestGroup(turn);
+    if (this.weak.length > 0) return this.nextWithWeak(best, turn);
+    if (best < 0) return undefined;
+    const group = this.groups[best]!;
+    const peer = group.top();
+    group.lowerTop(this.total);
+    this.note(group);
+    return peer;
+  }
+
+  private bestGroup(turn: number): number {
+    const count = this.groups.length;
+    // One weight for all, the usual case, needs no loop: LuaJIT then compiles the pick and all around it as one.
+    if (count <= 1) return count - 1;
+    return count > MAX_SCAN ? this.winner(turn) : this.scan(turn);
+  }
+
+  private scan(turn: number): number {
+    const { weights, topKeys } = this;
     const count = topKeys.length;
     let best = -1;
     let bestValue = -Infinity;
     for (let i = 0; i < count; i++) {
       const value = topKeys[i]! + weights[i]! * turn;
-      if (value > bestValue || (value === bestValue && this.isEarlier(i, best))) {
+      if (value > bestValue || (value === bestValue && this.topIndexes[i]! < this.topIndexes[best]!)) {
         best = i;
         bestValue = value;
       }
     }
-    if (this.weak.length > 0) return this.nextWithWeak(best, bestValue);
-    if (best < 0) return undefined;
-    const group = this.groups[best]!;
-    const peer = group.top();
-    group.lowerTop(this.total);
-    topKeys[best] = group.topKey();
-    return peer;
+    return best;
   }
 
-  private isEarlier(group: number, other: number): boolean {
-    return this.groups[group]!.top().index < this.groups[other]!.top().index;
+  private winner(turn: number): number {
+    const count = this.groups.length;
+    let tournament = this.tournament;
+    if (tournament === undefined || !tournament.hasRoom(count)) {
+      let leaves = 2 * MAX_SCAN;
+      while (leaves < count) leaves *= 2;
+      tournament = new Tournament(leaves, this.topKeys, this.weights, this.topIndexes);
+      this.tournament = tournament;
+    }
+    return tournament.best(turn);
   }
 
-  private nextWithWeak(strong: number, strongValue: number): PoolPeer | undefined {
+  /** Copies what the scan and the tournament need to know of a group that changed. */
+  private note(group: Group): void {
+    const place = group.place;
+    this.topKeys[place] = group.topKey();
+    this.topIndexes[place] = group.top().index;
+    if (this.tournament !== undefined) this.touch(place);
+  }
+
+  private touch(place: number): void {
+    const tournament = this.tournament;
+    if (tournament === undefined) return;
+    if (tournament.hasRoom(place + 1)) tournament.touch(place);
+    else this.tournament = undefined;
+  }
+
+  private nextWithWeak(strong: number, turn: number): PoolPeer | undefined {
     const weak = this.weak;
     const count = weak.length;
     const group = strong < 0 ? undefined : this.groups[strong]!;
     let best = group === undefined ? undefined : group.top();
-    let bestValue = strongValue;
+    let bestValue = strong < 0 ? -Infinity : this.topKeys[strong]! + this.weights[strong]! * turn;
     let total = this.total;
     for (let i = 0; i < count; i++) {
       const peer = weak[i]!;
@@ -107,7 +147,7 @@ export class Wheel implements Shelf {
     }
     if (group !== undefined && best === group.top()) {
       group.lowerTop(total);
-      this.topKeys[strong] = group.topKey();
+      this.note(group);
     } else if (best !== undefined) {
       best.current -= total;
     }
@@ -133,37 +173,45 @@ export class Wheel implements Shelf {
       this.groups.push(group);
       this.weights.push(weight);
       this.topKeys.push(0);
+      this.topIndexes.push(0);
     }
     peer.current -= weight * this.turn;
     group.add(peer);
-    this.topKeys[group.place] = group.topKey();
+    this.note(group);
     this.total += weight;
   }
 
   private removeWeak(peer: PoolPeer): void {
     const last = this.weak.pop()!;
-    if (last === peer) return;
-    this.weak[peer.slot] = last;
-    last.slot = peer.slot;
+    if (last !== peer) {
+      this.weak[peer.slot] = last;
+      last.slot = peer.slot;
+    }
+    peer.slot = -1;
   }
 
   private dropGroup(group: Group): void {
     const last = this.groups.pop()!;
     const weight = this.weights.pop()!;
     const topKey = this.topKeys.pop()!;
+    const topIndex = this.topIndexes.pop()!;
+    this.touch(this.groups.length);
     if (last === group) return;
     const place = group.place;
     this.groups[place] = last;
     this.weights[place] = weight;
     this.topKeys[place] = topKey;
+    this.topIndexes[place] = topIndex;
     last.place = place;
+    this.touch(place);
   }
 
   private rewind(): void {
     for (const group of this.groups) {
       group.shift(group.weight * this.turn);
-      this.topKeys[group.place] = group.topKey();
+      this.note(group);
     }
     this.turn = 0;
+    this.tournament = undefined;
   }
 }
