@@ -86,7 +86,7 @@ export class EngineProcess {
     });
     this.#child = child;
     let over = false;
-    const end = (why: object): void => {
+    const end = (why: { code?: number; signal?: string; error?: string }): void => {
       if (over) return;
       over = true;
       this.#child = undefined;
@@ -99,14 +99,18 @@ export class EngineProcess {
       if (performance.now() - began > HEALTHY_AFTER_MS) this.#delayMs = this.#options.minDelayMs ?? 200;
       const delayMs = this.#delayMs;
       this.#delayMs = Math.min(delayMs * 2, this.#options.maxDelayMs ?? 10_000);
-      logger.error({ pid: child.pid, ...why, restartInMs: delayMs }, 'engine_died');
+      // It ends by itself, with 0, when a new configuration needs another engine.
+      if (why.code === 0) logger.info({ pid: child.pid, restartInMs: delayMs }, 'engine_ended');
+      else logger.error({ pid: child.pid, ...why, restartInMs: delayMs }, 'engine_died');
       this.#retry = setTimeout(() => {
         this.#retry = undefined;
         this.#start();
       }, delayMs);
     };
     child.once('error', (error) => end({ error: error.message }));
-    child.once('exit', (code, signal) => end({ code: code ?? undefined, signal: signal ?? undefined }));
+    child.once('exit', (code, signal) =>
+      end({ ...(code !== null && { code }), ...(signal !== null && { signal }) }),
+    );
     if (child.pid === undefined) return;
     logger.debug({ pid: child.pid }, 'engine_started');
     onStart?.();

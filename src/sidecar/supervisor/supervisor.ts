@@ -5,6 +5,7 @@ import type { Logger } from '../../upstream/logger.ts';
 import type { NginxBinary } from '../nginx-binary.ts';
 import type { NginxArguments } from './arguments.ts';
 import { waitForNewMaster } from './binary-upgrade.ts';
+import { endProcess } from './end-process.ts';
 import { EngineProcess } from './engine-process.ts';
 import { engineConfig } from './engine-wiring.ts';
 import { launch } from './launch.ts';
@@ -86,7 +87,10 @@ export class Supervisor {
     this.#stop.signal.throwIfAborted();
     this.#current = preparation;
     preparation.activate();
-    const orphan = readState(runtime.state)?.master;
+    const before = readState(runtime.state);
+    // The engine of a supervisor that was killed goes on as long as nginx does.
+    await endProcess(before?.engine);
+    const orphan = before?.master;
     const onSpawn = (master: NginxMaster): void => {
       this.#watch(master);
       // At once, so that the engine loads while nginx reads its configuration.
