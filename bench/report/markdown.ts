@@ -1,0 +1,59 @@
+import type { Machine } from '../rig/machine.ts';
+import type { ScenarioReport, Table } from '../scenario.ts';
+
+/** Everything one run measured; kept as JSON. */
+export interface Run {
+  readonly date: string;
+  readonly machine: Machine;
+  readonly rounds: number;
+  readonly scale: number;
+  readonly minutes: number;
+  readonly reports: readonly ScenarioReport[];
+}
+
+/** The page bench/RESULTS.md; nothing in it is typed by hand. */
+export function renderResults(run: Run): string {
+  const { machine } = run;
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  const goals = run.reports.flatMap((report) => report.goals);
+  return [
+    '# Results',
+    '',
+    'Written by `npm run bench`; do not edit. Compare ratios, not absolute numbers: they are measured side by side in one run.',
+    '',
+    `- ${run.date}, ${run.minutes.toFixed(1)} minutes, ${run.rounds} rounds${run.scale === 1 ? '' : ` (shortened to ${run.scale})`}`,
+    `- ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}`,
+    `- ${versions.join(', ')}`,
+    '',
+    '## Goals',
+    '',
+    ...table({
+      caption: '',
+      columns: ['goal', 'measured', 'met'],
+      rows: goals.map(({ text, measured, met, why }) => [
+        text,
+        measured,
+        met ? 'yes' : `**no**${why === undefined ? '' : `: ${why}`}`,
+      ]),
+    }),
+    '',
+    ...run.reports.flatMap(section),
+  ].join('\n');
+}
+
+function section(report: ScenarioReport): string[] {
+  return [
+    `## ${report.title}`,
+    '',
+    report.method,
+    '',
+    ...report.plots.flatMap(({ file, title }) => [`![${title}](plots/${file})`, '']),
+    ...report.tables.flatMap((one) => [`${one.caption}:`, '', ...table(one), '']),
+  ];
+}
+
+function table({ columns, rows }: Table): string[] {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)];
+}
