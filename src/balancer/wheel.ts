@@ -26,10 +26,16 @@ export class Wheel implements Shelf {
   /** The top peers' positions in the list, which decide ties. */
   private readonly topIndexes: number[] = [];
   private tournament: Tournament | undefined;
+  private readonly maxScan: number;
   /** By negated weight: LuaJIT does not compile look-ups in a table that mixes array and hash parts. */
   private readonly byWeight = new Map<number, Group>();
   /** Peers whose effective weight is below their weight; few, and not for long. */
   private readonly weak: PoolPeer[] = [];
+
+  /** With more than `maxScan` distinct weights a tournament finds the next one. */
+  constructor(maxScan = MAX_SCAN) {
+    this.maxScan = maxScan;
+  }
 
   add(peer: PoolPeer): void {
     this.size += 1;
@@ -79,7 +85,7 @@ export class Wheel implements Shelf {
     const count = this.groups.length;
     // One weight for all, the usual case, needs no loop: LuaJIT then compiles the pick and all around it as one.
     if (count <= 1) return count - 1;
-    return count > MAX_SCAN ? this.winner(turn) : this.scan(turn);
+    return count > this.maxScan ? this.winner(turn) : this.scan(turn);
   }
 
   private scan(turn: number): number {
@@ -101,8 +107,8 @@ export class Wheel implements Shelf {
     const count = this.groups.length;
     let tournament = this.tournament;
     if (tournament === undefined || !tournament.hasRoom(count)) {
-      let leaves = 2 * MAX_SCAN;
-      while (leaves < count) leaves *= 2;
+      let leaves = 2;
+      while (leaves < 2 * count) leaves *= 2;
       tournament = new Tournament(leaves, this.topKeys, this.weights, this.topIndexes);
       this.tournament = tournament;
     }
