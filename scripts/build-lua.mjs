@@ -15,7 +15,11 @@ export function buildLua(outDir = resolve(root, 'dist/lua')) {
     luaBundleEntry: resolve(root, 'src/upsync/nginx/worker/main.ts'),
   });
   if (diagnostics.length === 0) return;
-  const host = { getCanonicalFileName: (name) => name, getCurrentDirectory: () => root, getNewLine: () => '\n' };
+  const host = {
+    getCanonicalFileName: (name) => name,
+    getCurrentDirectory: () => root,
+    getNewLine: () => '\n',
+  };
   throw new Error(`the nginx worker does not compile\n${ts.formatDiagnostics(diagnostics, host)}`);
 }
 

@@ -31,12 +31,15 @@ export async function freePort(): Promise<number> {
 }
 
 /** Asks again until `probe` gives something other than undefined or false, for at most `ms`. */
-export async function until<T>(probe: () => T | undefined | false | Promise<T | undefined | false>, ms = 5000) {
+export async function until<T>(
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+  ms = 5000,
+) {
   const end = performance.now() + ms;
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) throw new Error(`nothing after ${ms} ms: ${probe}`);
+    if (performance.now() > end) throw new Error(`nothing after ${ms} ms: ${probe.toString()}`);
     await sleep(5);
   }
 }

@@ -133,7 +133,9 @@ export class NginxControl {
   }
 
   #read(status: number, text: string): WorkersState {
-    let answer: Partial<WorkersState> & { readonly error?: { readonly code: string; readonly message: string } };
+    let answer: Partial<WorkersState> & {
+      readonly error?: { readonly code: string; readonly message: string };
+    };
     try {
       answer = JSON.parse(text) as typeof answer;
     } catch (error) {

@@ -107,7 +107,10 @@ class NginxWorkers implements NginxWorkersTarget {
     const { upstream, version } = snapshot;
     const accepted = answer.upstreams[upstream];
     if (!accepted) {
-      const { code, message } = answer.failed[upstream] ?? { code: 'ANSWER', message: 'nginx did not say why' };
+      const { code, message } = answer.failed[upstream] ?? {
+        code: 'ANSWER',
+        message: 'nginx did not say why',
+      };
       return {
         ok: false,
         error: new UpsyncError(`TARGET_${code}`, `${this.description}, upstream "${upstream}": ${message}`),
@@ -117,7 +120,10 @@ class NginxWorkers implements NginxWorkersTarget {
     this.#given.set(upstream, { version, crc });
     this.#heard.set(upstream, crc);
     const workers = workerReports(answer, upstream, accepted, version);
-    if (answer.workers.length > 0 && answer.workers.every((worker) => isBad(worker.bad[upstream], accepted.version)))
+    if (
+      answer.workers.length > 0 &&
+      answer.workers.every((worker) => isBad(worker.bad[upstream], accepted.version))
+    )
       return {
         ok: false,
         error: new UpsyncError(

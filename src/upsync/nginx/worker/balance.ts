@@ -6,7 +6,7 @@ import { endAttempt, notePick, noteReset } from './health.ts';
 import { type WorkerServer } from './list.ts';
 import { noteLoad, pickShared, sharesLoads } from './loads.ts';
 import { clock, lastFailure, requestId, setMoreTries, setPeer } from './nginx-balancer.ts';
-import { endedWithoutHeader } from './outcome.ts';
+import { hasFailed } from './outcome.ts';
 import { type Upstream } from './upstream.ts';
 import { refresh, upstreamNamed } from './upstreams.ts';
 
@@ -36,19 +36,11 @@ export function balance(name: string): void {
   attempt = attempt === undefined ? begin(id, upstream) : giveUp(attempt, now);
   const request = attempt.request;
   request.now = now;
-  while (true) {
-    const peer = pick(upstream, attempt, now);
-    if (peer === undefined) {
-      closeAttempt(attempt);
-      return;
-    }
-    const server = peer.server as WorkerServer;
-    if (setPeer(server.host, server.port)) break;
-    // Not to happen, since the address was checked; the next server is as good.
-    ngx.log(ngx.ERR, `upsync: nginx refuses the address ${server.address} of upstream "${name}"`);
-    endAttempt(upstream, peer, true, now, 0);
-    request.tried.push(peer);
-  }
+  // No loop on the usual way: LuaJIT compiles a function as a whole only when it meets none.
+  const peer = pick(upstream, attempt, now);
+  const server = peer?.server as WorkerServer | undefined;
+  if (server === undefined) return closeAttempt(attempt);
+  if (!setPeer(server.host, server.port) && !skipRefused(upstream, attempt, now)) return;
   if (isFirst) {
     const tries = upstream.balancer.tries;
     if (tries > 1) setMoreTries(tries - OWN_TRIES);
@@ -68,6 +60,22 @@ export function log(): void {
     settle(member, false, now);
     closeAttempt(member);
   }
+}
+
+/** nginx does not take the address, which is not to happen since it was checked: the next server is as good. */
+function skipRefused(upstream: Upstream, attempt: Attempt, now: number): boolean {
+  let peer = attempt.peer;
+  while (peer !== undefined) {
+    const refused = peer.server.address;
+    ngx.log(ngx.ERR, `upsync: nginx refuses the address ${refused} of upstream "${upstream.name}"`);
+    settle(attempt, true, now);
+    attempt.request.tried.push(peer);
+    peer = pick(upstream, attempt, now);
+    const server = peer?.server as WorkerServer | undefined;
+    if (server !== undefined && setPeer(server.host, server.port)) return true;
+  }
+  closeAttempt(attempt);
+  return false;
 }
 
 function begin(id: number, upstream: Upstream): Attempt {
@@ -109,7 +117,7 @@ function pick(upstream: Upstream, attempt: Attempt, now: number): Peer | undefin
 
 function finish(attempt: Attempt, now: number): void {
   const peer = attempt.peer;
-  if (peer !== undefined) settle(attempt, endedWithoutHeader(peer.server.address), now);
+  if (peer !== undefined) settle(attempt, hasFailed(attempt.upstream, peer.server.address), now);
   closeAttempt(attempt);
 }
 

@@ -26,7 +26,8 @@ export function parseLists(body: string, pause: () => void): ListUpdate[] | Body
   const updates: ListUpdate[] = [];
   const names: Record<string, boolean | undefined> = {};
   const reader = { position: 1, line: 0 };
-  if (nextLine(body, reader) !== LISTS_HEADER) return { line: 1, reason: `does not begin with "${LISTS_HEADER}"` };
+  if (nextLine(body, reader) !== LISTS_HEADER)
+    return { line: 1, reason: `does not begin with "${LISTS_HEADER}"` };
   while (true) {
     const head = nextLine(body, reader);
     if (head === undefined) return { line: reader.line, reason: 'is cut off: the line "end" is missing' };

@@ -21,7 +21,7 @@ export const shown: ShownUpstream[] = [];
 export function loadBoot(file: string): void {
   const [source, reason] = io.open(file, 'rb');
   if (source === undefined) return complain(file, `cannot be opened: ${reason}`);
-  const text = source.read('*a') as unknown as string | undefined;
+  const text = source.read('*a');
   source.close();
   if (text === undefined) return complain(file, 'cannot be read');
   const lines: string[] = [];
@@ -78,7 +78,7 @@ function ours(file: string, lines: string[], start: number): number {
     loadFactor: tonumber(loadFactor) ?? 1.25,
   };
   const [added, upstream] = pcall(addUpstream, name, options, parseKey(decodeToken(key!)), servers);
-  if (added) shown.push({ name, upstream: upstream as Upstream, lines: [] });
+  if (added) shown.push({ name, upstream: upstream, lines: [] });
   else complain(file, `upstream "${name}" cannot be used: ${tostring(upstream)}`);
   return index;
 }

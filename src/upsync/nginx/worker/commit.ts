@@ -26,7 +26,11 @@ const SINGLE_EVENTS = 32;
 export function commitList(upstream: Upstream, update: ListUpdate): Commit {
   const version = numberAt(upstream.versionKey);
   const hash = ngx.crc32_long(update.text);
-  if (version > 0 && hashAt(upstream.versionKey) === hash && textAt(listKey(upstream.name, version)) === update.text)
+  if (
+    version > 0 &&
+    hashAt(upstream.versionKey) === hash &&
+    textAt(listKey(upstream.name, version)) === update.text
+  )
     return { upstream, version, changed: false, needed: 0 };
   const next = version + 1;
   const key = listKey(upstream.name, next);

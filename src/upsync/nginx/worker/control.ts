@@ -16,7 +16,8 @@ const PAUSE_EVERY = 256;
 export function control(): void {
   const route = `${ngx.req.get_method()} ${ngx.var.uri}`;
   if (route === 'PUT /lists') return putLists();
-  if (route === 'GET /state') return respond(200, jsonObject([...common(), jsonMember('upstreams', states())]));
+  if (route === 'GET /state')
+    return respond(200, jsonObject([...common(), jsonMember('upstreams', states())]));
   if (route === 'GET /workers') return respond(200, jsonObject(common()));
   respondError(404, 'NOT_FOUND', 'there are PUT /lists, GET /state and GET /workers', []);
 }
@@ -35,8 +36,8 @@ function putLists(): void {
   const [done, result] = pcall(commitAll, updates, commits, unknown);
   unlock();
   if (!done) return respondError(500, 'INTERNAL', tostring(result), []);
-  waitForWorkers(result as number);
-  report(commits, unknown, result as number);
+  waitForWorkers(result);
+  report(commits, unknown, result);
 }
 
 function commitAll(updates: readonly ListUpdate[], commits: Commit[], unknown: string[]): number {
@@ -66,7 +67,9 @@ function report(commits: readonly Commit[], unknown: readonly string[], generati
   let status = 200;
   for (const name of unknown) {
     status = 422;
-    failed.push(jsonMember(name, errorObject('UNKNOWN_UPSTREAM', 'nginx was not started with this upstream', [])));
+    failed.push(
+      jsonMember(name, errorObject('UNKNOWN_UPSTREAM', 'nginx was not started with this upstream', [])),
+    );
   }
   for (const commit of commits) {
     if (commit.needed > 0) {
@@ -102,7 +105,8 @@ function common(): string[] {
   const workers: string[] = [];
   for (const worker of workerStates()) {
     const bad: string[] = [];
-    for (const [name, version] of string.gmatch(worker.bad, '([^\n]+)=(%d+)\n')) bad.push(jsonMember(name!, version!));
+    for (const [name, version] of string.gmatch(worker.bad, '([^\n]+)=(%d+)\n'))
+      bad.push(jsonMember(name!, version!));
     workers.push(
       jsonObject([
         jsonMember('id', jsonNumber(worker.id)),
@@ -145,7 +149,7 @@ function requestBody(): string | undefined {
   const file = ngx.req.get_body_file();
   if (file === undefined) return undefined;
   const [source] = io.open(file, 'rb');
-  const text = source?.read('*a') as unknown as string | undefined;
+  const text = source?.read('*a');
   source?.close();
   return text;
 }

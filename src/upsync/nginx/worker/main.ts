@@ -33,5 +33,6 @@ function onEvent(kind: number, number: number, addressHash: number): void {
   const upstream = upstreamNumbered(number);
   if (upstream === undefined) return;
   if (kind === LIST) markStale(upstream);
-  else if (kind === FAILED || kind === RECOVERED || kind === PROBE) hearOf(upstream, kind, addressHash, clock());
+  else if (kind === FAILED || kind === RECOVERED || kind === PROBE)
+    hearOf(upstream, kind, addressHash, clock());
 }

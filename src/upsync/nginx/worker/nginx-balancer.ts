@@ -25,16 +25,24 @@ const ffi = load('ffi') as Ffi;
 const addressType = ffi.typeof('uintptr_t');
 
 /** Why nginx asks for another server: `failed`, or `next` after an answer of 403 or 404; undefined at the first one. */
-export const lastFailure = balancer.get_last_failure as unknown as (this: void) => 'next' | 'failed' | undefined;
+export const lastFailure = balancer.get_last_failure as unknown as (
+  this: void,
+) => 'next' | 'failed' | undefined;
 export const setMoreTries = balancer.set_more_tries;
 /** True when nginx takes the address. */
-export const setPeer = balancer.set_current_peer as unknown as (this: void, host: string, port: number) => boolean;
+export const setPeer = balancer.set_current_peer as unknown as (
+  this: void,
+  host: string,
+  port: number,
+) => boolean;
 
 const castTo = ffi.cast;
 
 /** nginx's request at hand, as a number: its address, which another request may have later. */
 export function requestId(): number {
-  return tonumber(castTo(addressType, getRequest()))!;
+  // Not as a tail call, which LuaJIT does not compile.
+  const id = tonumber(castTo(addressType, getRequest()))!;
+  return id;
 }
 
 let last = 0;

@@ -21,6 +21,9 @@ export interface Upstream {
   /** True from the moment a newer list may be in the dictionary until it was looked at. */
   stale: boolean;
   known: KnownServers;
+  /** Requests ended, and whether one of them went through a cache of nginx (see outcome.ts). */
+  ended: number;
+  cached: boolean;
   /** When other workers' counts of requests were last read, and when ours changed since they were last told. */
   loadsReadAt: number;
   loadsChanged: boolean;

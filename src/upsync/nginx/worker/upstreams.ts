@@ -50,6 +50,8 @@ export function addUpstream(
     limited: hasLimit(servers),
     stale: false,
     known: {},
+    ended: 0,
+    cached: false,
     loadsReadAt: 0,
     loadsChanged: false,
   };

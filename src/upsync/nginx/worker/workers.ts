@@ -62,8 +62,7 @@ export function workerStates(): WorkerState[] {
 
 /** True when every worker has put everything up to `generation` to work. */
 export function allReached(generation: number): boolean {
-  for (const id of $range(0, self.workerCount - 1))
-    if (numberAt(key(id, 'gen')) < generation) return false;
+  for (const id of $range(0, self.workerCount - 1)) if (numberAt(key(id, 'gen')) < generation) return false;
   return true;
 }
 
