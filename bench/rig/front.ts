@@ -118,8 +118,8 @@ function nginxConf({
   workers: number;
   list: string;
 }): string {
-  return `worker_processes ${workers}; daemon off; pid ${folder}/nginx.pid; error_log stderr crit; worker_rlimit_nofile 65536;
-events { worker_connections 16384; }
+  return `worker_processes ${workers}; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
+events { worker_connections 4096; }
 http {
   access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
   upstream backend { ${list}
