@@ -255,6 +255,10 @@ describe('the data file', () => {
     ['of another program', '{"hello":1}'],
     ['of another version', '{"format":"upsync-registry","version":2}'],
     [
+      'with a bad check',
+      '{"format":"upsync-registry","version":1,"index":5,"nodeId":"x","kv":[],"nodes":[],"services":[],"checks":[],"agent":{"services":[],"checks":[["a",{}]]}}',
+    ],
+    [
       'with a bad entry',
       '{"format":"upsync-registry","version":1,"index":5,"nodeId":"x","kv":[[1]],"nodes":[],"services":[],"checks":[],"agent":{"services":[],"checks":[]}}',
     ],
