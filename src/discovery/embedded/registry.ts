@@ -93,23 +93,20 @@ export async function createEmbeddedRegistry(
   };
   const store = createStore();
   const agent = new Agent({ store, identity, clock, random, logger });
-  if (saved) restore(store, agent, saved);
-  agent.start();
   const context: Context = { identity, store, agent, clock, random };
-  late.router = new Router([
-    ...kvRoutes(context),
-    ...catalogRoutes(context),
-    ...healthRoutes(context),
-    ...agentRoutes(context),
-    ...statusRoutes(context),
-  ]);
-  const persister = options.dataFile === undefined ? undefined : keep(options.dataFile, context, logger);
-  // At once: the restart raised the index, and a file that cannot be written is better known now than later.
-  await persister?.flush().catch(async (error: unknown) => {
+  let persister: Persister | undefined;
+  try {
+    if (saved) restore(store, agent, saved);
+    agent.start();
+    late.router = createRouter(context);
+    if (options.dataFile !== undefined) persister = keep(options.dataFile, context, logger);
+    // At once: the restart raised the index, and a file that cannot be written is better known now than later.
+    await persister?.flush();
+  } catch (error) {
     agent.close();
     await end(server);
     throw error;
-  });
+  }
   const url = `http://${formatAddress(identity.address, port)}`;
   logger.info({ url, dataFile: options.dataFile }, 'registry_listening');
 
@@ -121,6 +118,16 @@ export async function createEmbeddedRegistry(
     await persister?.flush();
   };
   return { url, port, store, close: async () => (closed ??= close()) };
+}
+
+function createRouter(context: Context): Router {
+  return new Router([
+    ...kvRoutes(context),
+    ...catalogRoutes(context),
+    ...healthRoutes(context),
+    ...agentRoutes(context),
+    ...statusRoutes(context),
+  ]);
 }
 
 function restore(store: Store, agent: Agent, saved: Snapshot): void {

@@ -1,4 +1,5 @@
 import { type AgentDump } from './agent.ts';
+import { type CheckSpec } from './check-spec.ts';
 import { type Catalog } from './store/catalog.ts';
 import { type KvEntry } from './store/kv.ts';
 
@@ -53,9 +54,18 @@ export function decodeSnapshot(text: string): Snapshot {
     },
     agent: {
       services: list(agent.services, 'agent.services').map((id) => string(id, 'agent.services')),
-      checks: list(agent.checks, 'agent.checks') as AgentDump['checks'],
+      checks: list(agent.checks, 'agent.checks').map(decodeAgentCheck),
     },
   };
+}
+
+function decodeAgentCheck(raw: unknown): AgentDump['checks'][number] {
+  const [id, spec] = list(raw, 'agent.checks');
+  if (spec !== null)
+    for (const member of ['ttlMs', 'intervalMs', 'timeoutMs', 'deregisterAfterMs'])
+      if (typeof object(spec, 'agent.checks')[member] !== 'number')
+        throw new Error(`agent.checks.${member} is no number`);
+  return [string(id, 'agent.checks'), spec as CheckSpec | null];
 }
 
 function decodeEntry(raw: unknown): KvEntry {

@@ -4,11 +4,6 @@ import { type CheckRecord, type NodeRecord, type ServiceRecord } from './store/r
 /** Members Consul always shows for a service outside its mesh. */
 const NO_PROXY = { Mode: '', MeshGateway: {}, Expose: {} };
 
-/** A node as `/v1/catalog/nodes` shows it. */
-export function nodeView(node: NodeRecord): NodeRecord {
-  return node;
-}
-
 /** An instance as the health and node endpoints show it. */
 export function serviceView(service: ServiceRecord) {
   return {

@@ -6,7 +6,7 @@ import { readOptions } from '../http/query.ts';
 import { queryHeaders, type Reply } from '../http/reply.ts';
 import { type Call, type Route } from '../http/router.ts';
 import { NODES, nodeTopic, NODE_EXTINCTION, SERVICES, serviceTopic } from '../store/catalog.ts';
-import { catalogServiceView, nodeView, serviceView, SHAPES } from '../views.ts';
+import { catalogServiceView, serviceView, SHAPES } from '../views.ts';
 
 const MAX_BODY_BYTES = 1_048_576;
 
@@ -51,10 +51,7 @@ async function nodes(context: Context, call: Call): Promise<Reply | undefined> {
   const meta = metaFilter(call.query);
   const found = await ask(context, call, options, [NODES], () => ({ index: indexes.of(NODES) }));
   if (!found) return undefined;
-  const json = catalog
-    .nodes()
-    .filter((node) => meta(node.Meta) && filter(node))
-    .map(nodeView);
+  const json = catalog.nodes().filter((node) => meta(node.Meta) && filter(node));
   return { headers: queryHeaders(found.index, options.consistency), json };
 }
 
@@ -117,7 +114,7 @@ async function node(context: Context, call: Call, asList: boolean): Promise<Repl
   if (!record) return { headers, json: null };
   const views = catalog.servicesOfNode(name).map(serviceView).filter(filter);
   const all = asList ? views : Object.fromEntries(views.map((view) => [view.ID, view]));
-  return { headers, json: { Node: nodeView(record), Services: all } };
+  return { headers, json: { Node: record, Services: all } };
 }
 
 /** True when an instance has every one of these tags, compared without regard to case. */
