@@ -59,8 +59,6 @@ export async function askMotan(classPath: string, cases: readonly object[]): Pro
 export function startJava(classPath: string, main: string, args: readonly string[]): ChildProcess {
   return spawn('java', [...JAVA_FLAGS, '-cp', classPath, `upsync.${main}`, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // Motan otherwise picks the first interface that is not loopback.
-    env: { ...process.env, MOTAN_LOCAL_IP: '127.0.0.1' },
   });
 }
 
