@@ -1,5 +1,6 @@
 import { type Method } from '../balancer/balancer.ts';
 import { type Logger } from '../upstream/logger.ts';
+import { type ShownUpstream } from '../upsync/show.ts';
 import { type Target } from '../upsync/target.ts';
 import { type NginxWiring } from './engine-config.ts';
 
@@ -26,19 +27,26 @@ export async function openTarget({ wiring, methodOf, logger }: TargetContext): P
     get masterPid() {
       return wiring().masterPid;
     },
-    ...(show && { show: new ShowFiles(show.folder, show.upstreams) }),
+    ...(show && { show: new ShowFiles(show.folder, () => shownBy(wiring())) }),
     methodOf,
     logger,
   });
 }
 
-/** True when a target that was opened for one wiring serves the other as well: only the master's pid may differ. */
+function shownBy(wiring: NginxWiring): readonly ShownUpstream[] {
+  return wiring.mode === 'reload' ? (wiring.show?.upstreams ?? []) : [];
+}
+
+/**
+ * True when a target that was opened for one wiring serves the other as well: only the master's pid and what is shown of
+ * other upstreams may differ.
+ */
 export function sameWiring(a: NginxWiring | undefined, b: NginxWiring | undefined): boolean {
   const matters = (wiring: NginxWiring | undefined): string => {
     if (!wiring) return '';
-    // What is shown of plain upstreams is written by whoever translates; we only replace our own texts.
     const { masterPid: _pid, ...rest } = wiring;
-    return JSON.stringify(rest);
+    // Looked up anew each time.
+    return JSON.stringify({ ...rest, show: 'show' in rest ? rest.show?.folder : undefined });
   };
   return matters(a) === matters(b);
 }

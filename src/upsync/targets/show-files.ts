@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Server } from '../../upstream/server.ts';
 import { SHOW_ALL_FILE, SHOW_UNKNOWN_FILE, showFileName } from '../nginx/file-names.ts';
@@ -8,17 +8,22 @@ import { replaceText } from './replace-text.ts';
 /** The texts that answer `upstream_show` when nginx has no Lua module, kept in step with the lists nginx has loaded. */
 export class ShowFiles {
   readonly #folder: string;
-  readonly #upstreams: Map<string, ShownUpstream>;
+  readonly #upstreams: () => readonly ShownUpstream[];
+  /** Lists that took the place of those of the start. */
+  readonly #newer = new Map<string, ShownUpstream>();
 
-  /** @param upstreams every upstream of the http block, in the order of the configuration, as shown at the start. */
-  constructor(folder: string, upstreams: readonly ShownUpstream[]) {
+  /**
+   * @param upstreams every upstream of the http block, in the order of the configuration, as shown at the start; a function
+   *   where the configuration may change meanwhile.
+   */
+  constructor(folder: string, upstreams: readonly ShownUpstream[] | (() => readonly ShownUpstream[])) {
     this.#folder = folder;
-    this.#upstreams = new Map(upstreams.map((upstream) => [upstream.name, upstream]));
+    this.#upstreams = typeof upstreams === 'function' ? upstreams : () => upstreams;
   }
 
   /** Writes all texts. To be called before nginx starts. */
   async writeAll(): Promise<void> {
-    for (const upstream of this.#upstreams.values()) await this.#writeOne(upstream);
+    for (const upstream of this.#upstreams()) await this.#writeOne(upstream);
     await this.#write(SHOW_UNKNOWN_FILE, UNKNOWN_UPSTREAM);
     await this.#writeEach();
   }
@@ -29,17 +34,10 @@ export class ShowFiles {
   ): Promise<void> {
     for (const { upstream, servers } of lists) {
       const now = shown(upstream, servers);
-      this.#upstreams.set(upstream, now);
+      this.#newer.set(upstream, now);
       await this.#writeOne(now);
     }
     if (lists.length > 0) await this.#writeEach();
-  }
-
-  /** Removes the text of an upstream that is no more. */
-  async remove(upstream: string): Promise<void> {
-    this.#upstreams.delete(upstream);
-    await rm(join(this.#folder, showFileName(upstream)), { force: true });
-    await this.#writeEach();
   }
 
   async #writeOne(upstream: ShownUpstream): Promise<void> {
@@ -47,7 +45,8 @@ export class ShowFiles {
   }
 
   async #writeEach(): Promise<void> {
-    await this.#write(SHOW_ALL_FILE, formatAllUpstreams([...this.#upstreams.values()]));
+    const all = this.#upstreams().map((upstream) => this.#newer.get(upstream.name) ?? upstream);
+    await this.#write(SHOW_ALL_FILE, formatAllUpstreams(all));
   }
 
   async #write(name: string, text: string): Promise<void> {
