@@ -1,24 +1,50 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BootUpstream } from '../../src/upsync/nginx/boot.ts';
 import { httpPreamble, initLua, initWorkerLua, logLua } from '../../src/upsync/nginx/snippets.ts';
 import { encodeBoot } from '../../src/upsync/nginx/wire.ts';
 
-let luaFile: string | undefined;
-
-/** The worker's code, compiled once per test file. */
+/** The worker's code, compiled once for each state of its sources: the compiler takes seconds. */
 export function compiledWorker(): string {
-  if (luaFile === undefined) {
-    const directory = mkdtempSync(join(tmpdir(), 'upsync-lua-'));
-    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-    execFileSync(process.execPath, ['scripts/build-lua.mjs', directory], { stdio: 'pipe' });
-    luaFile = join(directory, 'upsync.lua');
-  }
-  return luaFile;
+  const sources = createHash('sha256');
+  for (const folder of [
+    'src/balancer',
+    'src/upsync/nginx/worker',
+    'scripts/build-lua.mjs',
+    'tsconfig.lua.json',
+  ])
+    for (const file of filesIn(folder)) sources.update(file).update(readFileSync(file));
+  const directory = resolve('node_modules/.cache/upsync-lua', sources.digest('hex').slice(0, 16));
+  const compiled = join(directory, 'upsync.lua');
+  if (existsSync(compiled)) return compiled;
+  const fresh = `${directory}.${process.pid}`;
+  execFileSync(process.execPath, ['scripts/build-lua.mjs', fresh], { stdio: 'pipe' });
+  mkdirSync(directory, { recursive: true });
+  renameSync(join(fresh, 'upsync.lua'), compiled);
+  rmSync(fresh, { recursive: true });
+  return compiled;
+}
+
+function filesIn(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .sort()
+    .map((name) => join(path, name));
 }
 
 /** A port of 127.0.0.1 that was free a moment ago. */

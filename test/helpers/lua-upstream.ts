@@ -24,6 +24,8 @@ export interface UpstreamOptions extends Partial<Omit<LuaNginxOptions, 'boot' | 
   readonly upstream?: string;
   /** Directives inside the location that proxies. */
   readonly location?: string;
+  /** Words after the port of `listen`: `reuseport` spreads connections over the workers. */
+  readonly listen?: string;
   /** Further locations. */
   readonly server?: string;
 }
@@ -42,7 +44,7 @@ export class ProxyFixture {
   static async start(options: UpstreamOptions = {}): Promise<ProxyFixture> {
     const boot = bootUpstream('test', options.servers ?? [], options.method);
     const nginx = await LuaNginx.start({
-      boot: [{ ...boot, ...(options.hashKey !== undefined && { hashKey: options.hashKey }) } as BootUpstream],
+      boot: [{ ...boot, ...(options.hashKey !== undefined && { hashKey: options.hashKey }) }],
       http: proxyHttp(options),
       workers: options.workers ?? 1,
       ...(options.dictSize !== undefined && { dictSize: options.dictSize }),
@@ -84,7 +86,7 @@ export class ProxyFixture {
 export function proxyHttp(options: UpstreamOptions = {}): string {
   return [
     `upstream test { ${balancerBlock('test')} ${options.upstream ?? ''} }`,
-    'server { listen 127.0.0.1:PORT;',
+    `server { listen 127.0.0.1:PORT ${options.listen ?? ''};`,
     `location / { ${options.location ?? ''} proxy_pass http://test; }`,
     `location = /show { ${showBlock()} }`,
     options.server ?? '',
