@@ -110,7 +110,11 @@ async function start(binary: string, options: ConsulOptions): Promise<RunningCon
     { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const log = tailOf(child);
+  // A test run that ends early must not leave a server behind.
+  const killWithUs = () => void child.kill('SIGKILL');
+  process.once('exit', killWithUs);
   const stop = async (signal: NodeJS.Signals = 'SIGKILL') => {
+    process.removeListener('exit', killWithUs);
     await end(child, signal);
     if (options.dataDir === undefined) await rm(folder, { recursive: true, force: true });
   };
