@@ -3,6 +3,7 @@ import { blockingReplies } from './consul-blocking.ts';
 import { joinKvEntries, type KvEntry, KvReplyReader } from './consul-kv-reply.ts';
 import { type ConsulQuery } from './consul-query.ts';
 import { type RegistryHttp } from './http.ts';
+import { onAbort } from './on-abort.ts';
 import { PollFloor } from './poll-floor.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { sleep } from './sleep.ts';
@@ -108,7 +109,7 @@ export class ConsulKvHub {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         member.waiting.delete(waiter);
-        signal.removeEventListener('abort', waiter.wake);
+        release();
       };
       const waiter: Waiter = {
         wake: () => {
@@ -121,7 +122,7 @@ export class ConsulKvHub {
         },
       };
       member.waiting.add(waiter);
-      signal.addEventListener('abort', waiter.wake, { once: true });
+      const release = onAbort(signal, waiter.wake);
       if (this.#running === undefined) this.#start();
     });
   }

@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.ts';
+
 /** An abort signal that follows another one and also fires after a while. */
 export interface Deadline {
   readonly signal: AbortSignal;
@@ -22,13 +24,13 @@ export function startDeadline(ms: number, parent: AbortSignal | undefined): Dead
     controller.abort(new DOMException('The deadline passed.', 'TimeoutError'));
   }, ms);
   if (parent?.aborted) follow();
-  else parent?.addEventListener('abort', follow, { once: true });
+  const release = parent && onAbort(parent, follow);
   return {
     signal: controller.signal,
     expired: () => expired,
     clear: () => {
       clearTimeout(timer);
-      parent?.removeEventListener('abort', follow);
+      release?.();
     },
   };
 }

@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorText } from '../upstream/errors.ts';
 import { parseListFile } from './file-list.ts';
+import { onAbort } from './on-abort.ts';
 import { sleep } from './sleep.ts';
 import { SourceError } from './source-error.ts';
 import { type Source, type SourceList } from './source.ts';
@@ -126,14 +127,13 @@ class Bell {
     this.#wake = () => {
       woken.abort();
     };
-    const follow = (): void => {
+    const release = onAbort(signal, () => {
       woken.abort();
-    };
-    signal.addEventListener('abort', follow, { once: true });
+    });
     try {
       await sleep(ms, woken.signal);
     } finally {
-      signal.removeEventListener('abort', follow);
+      release();
       this.#wake = undefined;
     }
   }

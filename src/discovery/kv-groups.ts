@@ -21,7 +21,9 @@ export function groupKvUpstreams(all: readonly SourceOptions[]): readonly KvGrou
     const { root, prefix } = splitKvPath(options);
     const folder = parentFolder(prefix);
     const key = folder === '' ? `alone ${at}` : sharingKey(options, root + folder);
-    groups.set(key, [...(groups.get(key) ?? []), options]);
+    const group = groups.get(key);
+    if (group) group.push(options);
+    else groups.set(key, [options]);
   }
   return [...groups.values()].map((members) => ({ members, shared: sharedOptions(members) }));
 }

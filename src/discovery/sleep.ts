@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.ts';
+
 /** Waits `ms` milliseconds, or less when the signal aborts first; never rejects. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -7,10 +9,10 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     }
     const done = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
+      release?.();
       resolve();
     };
     const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
+    const release = signal && onAbort(signal, done);
   });
 }

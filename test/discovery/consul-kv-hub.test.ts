@@ -151,15 +151,26 @@ describe('Consul KV upstreams under one prefix', () => {
     expect(summary(await second.next())).toEqual(['10.0.0.1:80*6']);
   });
 
-  it('cost one connection for a thousand upstreams', async () => {
+  it('cost one connection for a thousand upstreams, and no warning', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
     const names = Array.from({ length: 1000 }, (_, at) => `u${at}`);
     consul.put(
       Object.fromEntries(names.map((name, at) => [`ups/${name}/10.0.${at >> 8}.${at & 255}:80`, null])),
     );
-    open(...names.map((name) => `/v1/kv/ups/${name}/`));
-    const lists = await Promise.all(readers.map((reader) => reader.next()));
-    expect(lists.every((list) => list.servers.length === 1)).toBe(true);
+    const abort = new AbortController();
+    const sources = openSources(names.map((name) => kv(`/v1/kv/ups/${name}/`, { addresses: [consul.url] })));
+    const lists = sources.map((source) => source.lists(abort.signal)[Symbol.asyncIterator]());
+    const first = await Promise.all(lists.map((list) => list.next()));
+    expect(first.every((list) => list.done === false && list.value.servers.length === 1)).toBe(true);
+    const ends = lists.map((list) => list.next());
+    await expect.poll(() => consul.blocked).toBe(1);
     expect(consul.connections).toBe(1);
+    abort.abort();
+    for (const end of await Promise.all(ends)) expect(end.done).toBe(true);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
   });
 
   function openAgain(stale: ListReader[]) {
