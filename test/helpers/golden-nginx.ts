@@ -61,7 +61,7 @@ export class GoldenBackends {
         await new Promise<void>((resolve) => server.listen(path, resolve));
         backends.addresses.push(`unix:${path}`);
       } else {
-        const host = `127.0.0.${1 + (i % 5)}`;
+        const host = `127.0.0.${1 + (i % 50)}`;
         await new Promise<void>((resolve) => server.listen(0, host, resolve));
         backends.addresses.push(`${host}:${(server.address() as AddressInfo).port}`);
       }
