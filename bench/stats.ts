@@ -33,3 +33,10 @@ export function pretty(value: number): string {
   if (size >= 100) return Math.round(value).toLocaleString('en-GB').replaceAll(',', ' ');
   return String(Number(value.toPrecision(3)));
 }
+
+/** The value below which `rank` percent of the values lie; 100 is the largest. */
+export function percentile(values: readonly number[], rank: number): number {
+  if (values.length === 0) throw new Error('no values to rank');
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil((rank / 100) * sorted.length) - 1)]!;
+}

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { NGINX } from './backends.ts';
 import { freePorts, listening, start, type Child } from './child.ts';
 import { nginxWorkers, processTree } from './process-usage.ts';
+import { runtimeFor } from '../../src/sidecar/supervisor/runtime.ts';
 import { PROGRAM, startRegistry, type Registry } from './registry.ts';
 
 /** The ways nginx is kept in step that are compared. */
@@ -20,6 +21,10 @@ export interface Front {
   workers(): { pid: number; shuttingDown: boolean }[];
   /** All processes: nginx, and what follows the registry. */
   pids(): number[];
+  /** The registry the list is kept in, where the variant has one. */
+  readonly registry: Registry | undefined;
+  /** Unix socket of the workers' control server (`upsync` only). */
+  controlSocket(): string;
   stop(): Promise<void>;
 }
 
@@ -45,6 +50,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     configuration,
     nginxConf({ folder, port, workers, list: listOf(variant, folder, servers, registry) }),
   );
+  process.env['UPSYNC_RUNTIME_DIR'] = path.join(folder, 'run');
   const main = startMain(variant, folder, configuration, options.upsyncNginx);
   const helper = variant === 'template' ? startTemplate(folder, configuration, registry!) : undefined;
   await listening(port);
@@ -54,6 +60,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     variant,
     port,
     masterPid,
+    registry,
+    controlSocket: () => runtimeFor(path.join(folder, 'run'), configuration, `${folder}/`).controlSocket,
     workers: () => nginxWorkers(masterPid()),
     pids: () => [...processTree(main.pid), ...(helper === undefined ? [] : processTree(helper.pid))],
     change: async (next) => {
