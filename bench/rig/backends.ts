@@ -14,11 +14,14 @@ export const NGINX = process.env['UPSYNC_NGINX'] ?? '/usr/sbin/nginx';
 const SLOW_BYTES = 64 * 1024;
 
 /** Starts `count` backends. `/` answers with the port, `/slow` sends 64 KiB at 4 KiB a second. */
-export async function startBackends(count: number): Promise<Backends> {
+export async function startBackends(
+  count: number,
+  host: '127.0.0.1' | '0.0.0.0' = '127.0.0.1',
+): Promise<Backends> {
   const folder = await mkdtemp(path.join(tmpdir(), 'upsync-bench-backends-'));
   const ports = await freePorts(count);
   await writeFile(path.join(folder, 'slow'), 'x'.repeat(SLOW_BYTES));
-  const listen = ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(' ');
+  const listen = ports.map((port) => `listen ${host}:${port} backlog=4096;`).join(' ');
   await writeFile(
     path.join(folder, 'nginx.conf'),
     `worker_processes 1; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;

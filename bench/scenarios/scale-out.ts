@@ -1,0 +1,153 @@
+import { startBackends } from '../rig/backends.ts';
+import { startFront } from '../rig/front.ts';
+import { failures, paced } from '../rig/paced.ts';
+import { NginxControl } from '../../src/upsync/nginx/control.ts';
+import type { PacedResult } from '../rig/paced-client.ts';
+import type { Context, Scenario, ScenarioReport } from '../scenario.ts';
+import { pretty, ratio, spread } from '../stats.ts';
+
+const CONTAINERS = 3000;
+const REAL_MINUTES = 10;
+const RATE = 1000;
+
+interface Round {
+  readonly variant: 'static' | 'upsync';
+  readonly result: PacedResult;
+  readonly endState: number;
+}
+
+/** Weibo's evening: 3,000 containers join within ten minutes, replayed faster, under load, and leave again. */
+export const scaleOut: Scenario = {
+  name: 'scale-out',
+  title: 'Scale-out: 3 000 containers join under load',
+  minutes: 2,
+  run,
+};
+
+async function run(context: Context): Promise<ScenarioReport> {
+  const joinSeconds = Math.max(5, Math.round(15 * context.scale));
+  const rounds: Round[] = [];
+  // Distinct loopback addresses on a few real ports stand for containers: each one is a server that answers.
+  const backends = await startBackends(1, '0.0.0.0');
+  const port = backends.ports[0]!;
+  const containers = Array.from(
+    { length: CONTAINERS },
+    (_, at) => `127.0.${1 + Math.floor(at / 250)}.${1 + (at % 250)}:${port}`,
+  );
+  try {
+    for (let round = 0; round < context.rounds; round += 1) {
+      for (const variant of ['static', 'upsync'] as const) {
+        context.step(`round ${round + 1} of ${context.rounds}, ${variant}`);
+        rounds.push(await play(variant, containers, joinSeconds));
+      }
+    }
+  } finally {
+    await backends.stop();
+  }
+  const of = (variant: Round['variant']): Round[] => rounds.filter((one) => one.variant === variant);
+  const failed = of('upsync').reduce((sum, { result }) => sum + failures(result), 0);
+  const complete = of('upsync').every(({ endState }) => endState === CONTAINERS);
+  const p99 = (variant: Round['variant']): number[] => of(variant).map(({ result }) => result.latency.p99);
+  return {
+    name: scaleOut.name,
+    title: scaleOut.title,
+    method: `${CONTAINERS} servers are written to the registry one by one within ${joinSeconds} s (Weibo: ${REAL_MINUTES} minutes, so ${Math.round((REAL_MINUTES * 60) / joinSeconds)} times faster) while a paced client sends ${RATE} requests a second over keepalive connections. Every container is a loopback address that answers.`,
+    tables: [
+      {
+        caption: `Medians of ${context.rounds} rounds`,
+        columns: [
+          'variant',
+          'p50 ms',
+          'p99 ms',
+          'p99.9 ms',
+          'max ms',
+          'p99 ratio to static',
+          'failed',
+          'client connections dropped',
+          'servers in every worker at the end',
+        ],
+        rows: (['static', 'upsync'] as const).map((variant) => {
+          const show = (value: (one: Round) => number): string =>
+            pretty(spread(of(variant).map(value)).median);
+          return [
+            variant,
+            show(({ result }) => result.latency.p50),
+            show(({ result }) => result.latency.p99),
+            show(({ result }) => result.latency.p999),
+            show(({ result }) => result.latency.max),
+            ratio(p99(variant), p99('static')).median.toFixed(2),
+            show(({ result }) => failures(result)),
+            show(({ result }) => result.connectionsDropped),
+            show(({ endState }) => endState),
+          ];
+        }),
+      },
+    ],
+    plots: [],
+    goals: [
+      {
+        text: '3 000 servers join under load: no failed request, and every worker has all of them',
+        measured: `${failed} failed, ${complete ? 'complete' : 'incomplete'}`,
+        met: failed === 0 && complete,
+      },
+    ],
+    measures: Object.fromEntries(
+      (['static', 'upsync'] as const).map((variant) => [`scale-out ${variant} p99 ms`, p99(variant)]),
+    ),
+  };
+}
+
+async function play(
+  variant: Round['variant'],
+  containers: readonly string[],
+  joinSeconds: number,
+): Promise<Round> {
+  const first = containers.slice(0, 4);
+  const front = await startFront({ variant, servers: first });
+  try {
+    const client = paced({
+      host: '127.0.0.1',
+      port: front.port,
+      path: '/',
+      mode: 'keepalive',
+      connections: 64,
+      requestsPerSecond: RATE,
+      seconds: joinSeconds + 2,
+    });
+    if (variant === 'upsync') await join(front.registry!, containers.slice(4), joinSeconds);
+    const result = await client;
+    return {
+      variant,
+      result,
+      endState: variant === 'upsync' ? await serversInForce(front.controlSocket()) : first.length,
+    };
+  } finally {
+    await front.stop();
+  }
+}
+
+async function join(
+  registry: { put(upstream: string, server: string): Promise<void> },
+  containers: readonly string[],
+  seconds: number,
+): Promise<void> {
+  const begun = performance.now();
+  for (const [at, container] of containers.entries()) {
+    const due = begun + (at * seconds * 1000) / containers.length;
+    if (due > performance.now()) await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+    await registry.put('backend', container);
+  }
+}
+
+async function serversInForce(socketPath: string): Promise<number> {
+  const control = new NginxControl({ socketPath });
+  try {
+    const { upstreams, workers } = await control.state();
+    const list = upstreams['backend'];
+    return list !== undefined && workers.every((worker) => worker.generation >= list.generation)
+      ? list.servers
+      : -1;
+  } finally {
+    await control.close();
+  }
+}
