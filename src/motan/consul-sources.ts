@@ -2,7 +2,7 @@ import { RegistryAgent } from '../discovery/registry-agent.ts';
 import { RegistryHttp } from '../discovery/http.ts';
 import { type RegistryTls } from '../discovery/source.ts';
 import { createConsulCommands, createConsulProviders } from './consul-providers.ts';
-import { type CommandQuery } from './name-watch.ts';
+import { type CommandQuery } from './watched-name.ts';
 import { type ProviderSource, type ValueSource } from './provider.ts';
 import { type RegistryQuery } from './topology.ts';
 

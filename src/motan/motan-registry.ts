@@ -4,7 +4,9 @@ import { type Logger, SILENT } from '../upstream/logger.ts';
 import { FeedPool } from './feed.ts';
 import { findLocalIp } from './local-ip.ts';
 import { type HoldOptions } from './members.ts';
-import { type CommandQuery, NameWatch, type NameWatchContext, pendingError } from './name-watch.ts';
+import { NameWatch } from './name-watch.ts';
+import { type CommandQuery, type NameWatchContext, pendingError } from './watched-name.ts';
+import { type ProbeOptions } from './probe.ts';
 import { type ProviderSource, type ValueSource } from './provider.ts';
 import { type Resolution, type Subscription } from './resolution.ts';
 import { serviceNameOf } from './service.ts';
@@ -19,6 +21,8 @@ export interface MotanRegistryOptions {
   readonly commands?: ((query: CommandQuery) => ValueSource<string>) | undefined;
   readonly hold?: HoldOptions;
   readonly spill?: SpillOptions;
+  /** How servers are tried directly while their registry is silent. */
+  readonly probing?: ProbeOptions;
   /** Address of this host for route rules. @default findLocalIp() */
   readonly localIp?: string;
   /** @default SILENT */
@@ -63,6 +67,7 @@ class GroupRegistry implements MotanRegistry {
       commands: options.commands && new FeedPool(options.commands, feedOptions),
       hold: options.hold ?? {},
       spill: options.spill ?? {},
+      probing: options.probing ?? {},
       localIp: options.localIp ?? findLocalIp(),
       snapshotDir: undefined,
       settleMs: SETTLE_MS,
@@ -89,7 +94,8 @@ class GroupRegistry implements MotanRegistry {
     this.#closed.signal.addEventListener('abort', stop, { once: true });
     try {
       await Promise.race([watch.settled, sleep(timeoutMs, waiting.signal)]);
-      if (watch.current.state === 'pending') throw pendingError(watch, `after ${timeoutMs} ms`);
+      if (watch.current.state === 'pending')
+        throw pendingError(watch.name.text, `after ${timeoutMs} ms`, watch.lastError);
       return watch.current;
     } finally {
       stop();

@@ -1,54 +1,15 @@
-import { errorText, UpsyncError } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
+import { errorText } from '../upstream/errors.ts';
 import { parseCommands } from './commands/command.ts';
 import { type GroupPlan, planGroups } from './commands/evaluate.ts';
 import { compose, sameComposed } from './compose.ts';
-import { type FeedPool } from './feed.ts';
-import { HOLD_DEFAULTS, type HoldOptions } from './members.ts';
+import { HOLD_DEFAULTS } from './members.ts';
 import { Place } from './place.ts';
-import { type ProviderList } from './provider.ts';
-import { type Resolution, type Subscription, type TrafficPlan } from './resolution.ts';
+import { type Resolution, type Subscription } from './resolution.ts';
 import { serviceNameOf } from './service.ts';
 import { type NameSnapshot, readSnapshot } from './snapshot-file.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
-import { type SpillOptions } from './spill.ts';
 import { type RegistryQuery } from './topology.ts';
-
-/** The commands of one group in one registry. */
-export interface CommandQuery {
-  readonly group: string;
-  readonly registry?: string;
-}
-
-/** What all names of a resolver share. */
-export interface NameWatchContext {
-  readonly feeds: FeedPool<RegistryQuery, ProviderList>;
-  readonly commands: FeedPool<CommandQuery, string> | undefined;
-  readonly hold: HoldOptions;
-  readonly spill: SpillOptions;
-  readonly localIp: string;
-  readonly snapshotDir: string | undefined;
-  /** How long an answer waits for IDCs that are slow to answer. Milliseconds. */
-  readonly settleMs: number;
-  readonly logger: Logger;
-  readonly now: () => number;
-}
-
-/** What one name is made of. */
-export interface WatchedName {
-  /** Canonical name. */
-  readonly text: string;
-  /** Where its servers are, best first. */
-  readonly places: readonly WatchedPlace[];
-  /** The traffic plan in force, asked at each answer. */
-  readonly plan: () => TrafficPlan | undefined;
-}
-
-export interface WatchedPlace {
-  readonly idc: string;
-  readonly capacityFactor: number;
-  readonly query: RegistryQuery;
-}
+import { type NameWatchContext, type WatchedName, type WatchedPlace } from './watched-name.ts';
 
 interface FollowedCommand {
   plan: GroupPlan;
@@ -152,11 +113,12 @@ export class NameWatch {
   }
 
   #place(place: WatchedPlace): Place {
-    const { feeds, hold, now } = this.#context;
+    const { feeds, hold, now, probing } = this.#context;
     const changed = (): void => this.#queue();
     return new Place({
       ...place,
       feeds,
+      probing,
       hold: { ...HOLD_DEFAULTS, ...hold },
       now,
       changed,
@@ -286,13 +248,4 @@ export class NameWatch {
       this.#context.logger.error({ name: this.name.text, reason: errorText(error) }, 'listener_failed');
     }
   }
-}
-
-/** The error of a name nothing is known about. */
-export function pendingError(watch: NameWatch, why: string): UpsyncError {
-  const cause = watch.lastError === undefined ? 'no registry answered yet' : watch.lastError;
-  return new UpsyncError(
-    'PENDING',
-    `nothing is known about ${watch.name.text} ${why}: ${cause}; it is asked for further on`,
-  );
 }

@@ -1,5 +1,6 @@
 import { type Feed, type FeedPool, type FeedState } from './feed.ts';
 import { type HoldOptions, type Membership, NO_MEMBERS, remember } from './members.ts';
+import { PROBE_DEFAULTS, type ProbeOptions, connectMs, silentServers } from './probe.ts';
 import { isHealthy, type Provider, type ProviderList } from './provider.ts';
 import { type SnapshotPlace } from './snapshot-file.ts';
 import { type RegistryQuery } from './topology.ts';
@@ -11,6 +12,7 @@ export interface PlaceOptions {
   readonly query: RegistryQuery;
   readonly feeds: FeedPool<RegistryQuery, ProviderList>;
   readonly hold: Required<HoldOptions>;
+  readonly probing: ProbeOptions;
   readonly now: () => number;
   /** Called after each change. */
   readonly changed: () => void;
@@ -25,13 +27,19 @@ export class Place {
   readonly capacityFactor: number;
   readonly query: RegistryQuery;
   readonly group: string | undefined;
-  membership: Membership = NO_MEMBERS;
   origin: 'none' | 'snapshot' | 'registry' = 'none';
   confirmedAt: number | undefined;
   error: string | undefined;
   /** It stands for a group that only a command named. */
   isExtra = false;
   readonly #options: PlaceOptions;
+  #believed: Membership = NO_MEMBERS;
+  /** What `membership` gives; the believed one, with servers that do not answer marked so. */
+  #effective: Membership = NO_MEMBERS;
+  readonly #stopped = new AbortController();
+  #probe: NodeJS.Timeout | undefined;
+  /** Which silence of the registry this is, so that a round of one does not meddle with the next. */
+  #silence = 0;
   #link: { readonly feed: Feed<ProviderList>; stop(): void } | undefined;
   #recheck: NodeJS.Timeout | undefined;
   #last: ProviderList | undefined;
@@ -46,6 +54,11 @@ export class Place {
     this.group = options.query.group;
   }
 
+  /** The servers as believed now. */
+  get membership(): Membership {
+    return this.#effective;
+  }
+
   start(): void {
     // What only narrows the answer down stays out, so that all who ask for one service share one poll.
     const { port: _port, path: _path, consumer: _consumer, ...shared } = this.query;
@@ -54,6 +67,8 @@ export class Place {
 
   stop(): void {
     clearTimeout(this.#recheck);
+    clearTimeout(this.#probe);
+    this.#stopped.abort();
     this.#link?.stop();
   }
 
@@ -62,10 +77,10 @@ export class Place {
     if (this.origin !== 'none') return;
     const list = { providers: servers, complete: true };
     const { members } = remember(NO_MEMBERS, list, confirmedAt, this.#options.hold);
-    this.membership = {
+    this.#believe({
       ...NO_MEMBERS,
       members: members.map((member, at) => ({ ...member, since: servers[at]!.since })),
-    };
+    });
     this.origin = 'snapshot';
     this.confirmedAt = confirmedAt;
   }
@@ -73,32 +88,70 @@ export class Place {
   /** Lets time pass for servers that are only believed to be failing. */
   age(): void {
     const { hold, now } = this.#options;
-    const isMissing = this.membership.members.some(({ provider }) => provider.health === 'missing');
+    const isMissing = this.#believed.members.some(({ provider }) => provider.health === 'missing');
     if (this.#shown !== undefined && isMissing)
-      this.membership = remember(this.membership, this.#shown, now(), hold);
+      this.#believe(remember(this.#believed, this.#shown, now(), hold));
+  }
+
+  #believe(membership: Membership): void {
+    this.#believed = this.#effective = membership;
   }
 
   #hear(state: FeedState<ProviderList>): void {
     this.error = state.error?.message;
     const isAnswer = state.error === undefined && state.value !== undefined;
     // A failure repeats the last value; it is not a new answer and must not confirm an empty one.
-    if (state.value !== undefined && (isAnswer || this.#lastAnswer === undefined)) this.#believe(state.value);
+    if (state.value !== undefined && (isAnswer || this.#lastAnswer === undefined)) this.#take(state.value);
     if (state.value !== undefined) {
       this.#lastAnswer = state.confirmedAt;
       this.confirmedAt = state.confirmedAt;
     }
+    if (this.error === undefined) {
+      clearTimeout(this.#probe);
+      this.#probe = undefined;
+      this.#silence++;
+    } else this.#probe ??= this.#probeIn(this.#options.probing.afterMs ?? PROBE_DEFAULTS.afterMs);
     this.#options.changed();
   }
 
-  #believe(list: ProviderList): void {
+  // A registry that is silent may have gone together with its data centre: then its servers are asked themselves.
+  #probeIn(ms: number): NodeJS.Timeout | undefined {
+    return ms === 0 ? undefined : setTimeout(() => void this.#probeServers(), ms).unref();
+  }
+
+  async #probeServers(): Promise<void> {
+    const { probing, now, changed } = this.#options;
+    const believed = this.#believed;
+    const silence = this.#silence;
+    const providers = believed.members.map(({ provider }) => provider);
+    const silent = await silentServers(providers, probing.probe ?? connectMs, this.#stopped.signal);
+    if (this.#stopped.signal.aborted || this.#silence !== silence) return;
+    this.#probe = this.#probeIn(probing.everyMs ?? PROBE_DEFAULTS.everyMs);
+    if (this.#believed !== believed) return;
+    const before = new Map(this.#effective.members.map((member) => [member.provider.id, member]));
+    const members = believed.members.map((member) => {
+      if (!silent.has(member.provider.id) || member.failingSince !== undefined) return member;
+      const failed = before.get(member.provider.id);
+      if (failed?.failingSince !== undefined) return failed;
+      return {
+        ...member,
+        failingSince: now(),
+        provider: { ...member.provider, health: 'critical' as const },
+      };
+    });
+    this.#effective = { ...believed, members };
+    changed();
+  }
+
+  #take(list: ProviderList): void {
     const { hold, now } = this.#options;
     if (list !== this.#last || this.#shown === undefined)
       this.#shown = { ...list, providers: selected(list, this.query) };
     this.#last = list;
-    this.membership = remember(this.membership, this.#shown, now(), hold);
+    this.#believe(remember(this.#believed, this.#shown, now(), hold));
     this.origin = 'registry';
     clearTimeout(this.#recheck);
-    if (this.membership.emptySince === undefined) return;
+    if (this.#believed.emptySince === undefined) return;
     const delay = hold.emptyGraceMs / Math.max(1, hold.emptyConfirmations - 1) + RECHECK_MARGIN_MS;
     this.#recheck = setTimeout(() => this.#link?.feed.recheck(), delay);
     this.#recheck.unref();

@@ -6,11 +6,13 @@ import { latestChanges } from './latest.ts';
 import { findLocalIp } from './local-ip.ts';
 import { type HoldOptions } from './members.ts';
 import { parseName, type ResourceName } from './name.ts';
-import { type CommandQuery, NameWatch, type NameWatchContext, pendingError } from './name-watch.ts';
+import { NameWatch } from './name-watch.ts';
+import { type ProbeOptions } from './probe.ts';
 import { type ProviderSource, type ValueSource } from './provider.ts';
 import { type Resolution, type Resolver, type Subscription, type TrafficPlan } from './resolution.ts';
 import { type MeasureRoundTrip, measureByConnecting, steadied } from './round-trip.ts';
 import { type SpillOptions } from './spill.ts';
+import { type CommandQuery, type NameWatchContext, pendingError } from './watched-name.ts';
 import { type Idc, idcOrder, type RegistryQuery, type Topology } from './topology.ts';
 
 export interface ResolverOptions {
@@ -23,6 +25,8 @@ export interface ResolverOptions {
   readonly snapshotDir?: string | undefined;
   readonly hold?: HoldOptions;
   readonly spill?: SpillOptions;
+  /** How servers are tried directly while their registry is silent. */
+  readonly probing?: ProbeOptions;
   /** A name nobody uses or subscribes to is watched for this long. Milliseconds. @default 60000 */
   readonly lingerMs?: number;
   /** How long a first answer waits for IDCs that are slow to answer. Milliseconds. @default 1000 */
@@ -85,6 +89,7 @@ class NameResolver implements Resolver {
       commands: options.commands && new FeedPool(options.commands, feedOptions),
       hold: options.hold ?? {},
       spill: options.spill ?? {},
+      probing: options.probing ?? {},
       localIp: options.localIp ?? findLocalIp(),
       snapshotDir: options.snapshotDir,
       settleMs: options.settleMs ?? RESOLVER_DEFAULTS.settleMs,
@@ -122,8 +127,9 @@ class NameResolver implements Resolver {
       await Promise.race([watch.settled, sleep(timeoutMs, waiting.signal)]);
       if (watch.current.state !== 'pending') return watch.current;
       throw pendingError(
-        watch,
+        watch.name.text,
         waiting.signal.aborted ? 'when the waiting was ended' : `after ${timeoutMs} ms`,
+        watch.lastError,
       );
     } finally {
       hold.unsubscribe();

@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connectMs } from './probe.ts';
 
 /** Measures the round trip to an IDC by its servers, in milliseconds; undefined when none answers. */
 export type MeasureRoundTrip = (
@@ -9,7 +9,6 @@ export type MeasureRoundTrip = (
 const SERVERS = 3;
 const SAMPLES = 5;
 const LEAST_REPLIES = 3;
-const TIMEOUT_MS = 1000;
 /** A new figure must differ by this part to count, so that two IDCs equally far do not change places all the time. */
 const HYSTERESIS = 0.2;
 
@@ -41,18 +40,4 @@ export function trimmedMean(samples: readonly number[]): number {
 export function steadied(before: number | undefined, measured: number | undefined): number | undefined {
   if (before === undefined || measured === undefined) return measured;
   return Math.abs(measured - before) > before * HYSTERESIS ? measured : before;
-}
-
-function connectMs(host: string, port: number, signal: AbortSignal): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const start = performance.now();
-    const socket = connect({ host, port, signal });
-    const done = (taken: number | undefined): void => {
-      socket.destroy();
-      resolve(taken);
-    };
-    socket.setTimeout(TIMEOUT_MS, () => done(undefined));
-    socket.once('connect', () => done(performance.now() - start));
-    socket.once('error', () => done(undefined));
-  });
 }

@@ -254,6 +254,35 @@ describe('what a registry says', () => {
   });
 });
 
+describe('a registry that is silent', () => {
+  it('may have gone with its data centre: servers that do not answer lose their traffic, and get it back', async () => {
+    fill();
+    const alive = new Set(['10.0.0.100']);
+    const probe = async (host: string) => (alive.has(host) ? 1 : undefined);
+    const resolver = start({ probing: { afterMs: 10, everyMs: 10, probe } });
+    await resolver.ready(NAME);
+    registry.fail('local/rs');
+    await until(() => resolver.resolve(NAME).idcs[0]!.healthy === 1);
+    expect(shares(resolver.resolve(NAME))).toEqual({ a: 0.35, b: 0.65, cloud: 0 });
+    alive.clear();
+    await until(() => resolver.resolve(NAME).idcs[0]!.share === 0);
+    expect(resolver.resolve(NAME).servers.filter(({ idc }) => idc === 'a')).toHaveLength(4);
+    fill();
+    await until(() => resolver.resolve(NAME).state === 'live');
+    expect(shares(resolver.resolve(NAME))).toEqual({ a: 1, b: 0, cloud: 0 });
+  });
+
+  it('keeps all its traffic while its servers answer', async () => {
+    fill();
+    let probes = 0;
+    const resolver = start({ probing: { afterMs: 5, everyMs: 5, probe: async () => ++probes } });
+    await resolver.ready(NAME);
+    for (const key of ['local/rs', 'b/rs', 'cloud/rs']) registry.fail(key);
+    await until(() => probes > 20);
+    expect(shares(resolver.resolve(NAME))).toEqual({ a: 1, b: 0, cloud: 0 });
+  });
+});
+
 describe('traffic plans', () => {
   it('set the shares of a resource, a name or all, the closest winning', async () => {
     fill();

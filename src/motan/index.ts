@@ -1,0 +1,109 @@
+export {
+  chooseLocalIdc,
+  formatName,
+  IDC_PLACEHOLDER,
+  isIdcLabel,
+  parseName,
+  type ResourceName,
+} from './name.ts';
+export {
+  consulServiceMapping,
+  createTopology,
+  type Idc,
+  type IdcOptions,
+  idcOrder,
+  motanGroupMapping,
+  type NameMapping,
+  type RegistryQuery,
+  templateMapping,
+  type Topology,
+  type TopologyOptions,
+} from './topology.ts';
+export {
+  type Health,
+  isHealthy,
+  type Provider,
+  type ProviderList,
+  type ProviderSource,
+  type ValueSource,
+} from './provider.ts';
+export {
+  type Resolution,
+  type ResolutionReason,
+  type ResolutionState,
+  type ResolvedIdc,
+  type ResolvedServer,
+  type Resolver,
+  type Subscription,
+  type TrafficPlan,
+} from './resolution.ts';
+export { createResolver, RESOLVER_DEFAULTS, type ResolverOptions } from './resolver.ts';
+export { consulDatacenter, type ConsulOptions, type ConsulSources, consulSources } from './consul-sources.ts';
+export { type CommandQuery } from './watched-name.ts';
+export { HOLD_DEFAULTS, type HoldOptions } from './members.ts';
+export {
+  levelHealth,
+  type Level,
+  planLoads,
+  type Spill,
+  spill,
+  SPILL_DEFAULTS,
+  type SpillOptions,
+} from './spill.ts';
+export { connectMs, PROBE_DEFAULTS, type ProbeOptions, type ProbeServer } from './probe.ts';
+export { type MeasureRoundTrip, measureByConnecting } from './round-trip.ts';
+export {
+  type NameSnapshot,
+  readSnapshot,
+  type SnapshotPlace,
+  snapshotPath,
+  writeSnapshot,
+} from './snapshot-file.ts';
+export { findLocalIp } from './local-ip.ts';
+export { latestChanges } from './latest.ts';
+export {
+  canServe,
+  createMotanUrl,
+  formatMotanUrl,
+  formatUrlTag,
+  MOTAN_DEFAULTS,
+  motanParameter,
+  type MotanUrl,
+  parseMotanUrl,
+  readUrlTag,
+  withParameters,
+} from './url.ts';
+export { decodeForm, encodeForm } from './form-encoding.ts';
+export {
+  checkIdOf,
+  commandKeyOf,
+  type ConsulServiceEntry,
+  groupOf,
+  MOTAN_TTL_SECONDS,
+  readProviderUrl,
+  type RegistrationBody,
+  registrationBody,
+  serviceIdOf,
+  serviceNameOf,
+} from './service.ts';
+export {
+  createMotanProviders,
+  type MotanProviders,
+  type MotanProvidersOptions,
+  type ProviderStatus,
+} from './heartbeats.ts';
+export { createMotanRegistry, type MotanRegistry, type MotanRegistryOptions } from './motan-registry.ts';
+export { type ClientCommand, type CommandList, parseCommands } from './commands/command.ts';
+export { clearCommand, readCommand, type StoredCommand, writeCommand } from './commands/command-store.ts';
+export {
+  type CommandInput,
+  evaluateCommands,
+  type EvaluateInput,
+  type Evaluation,
+  type GroupPlan,
+  type PlannedGroup,
+  planGroups,
+} from './commands/evaluate.ts';
+export { compilePattern, matchPattern, type PathMatcher } from './commands/pattern.ts';
+export { type CommandPreview, previewCommand, type PreviewInput } from './commands/preview.ts';
+export { type AddressTest, parseRouteRule, type RouteRule } from './commands/route-rule.ts';
