@@ -18,7 +18,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   ioredis: /motan\//,
   'node-cron': /motan\//,
   'dns-packet': /motan\//,
-  consul: /discovery\/registrar/,
+  consul: /discovery\/consul-agent/,
   commander: /sidecar\//,
   zod: /sidecar\//,
   yaml: /sidecar\/|motan\//,
