@@ -26,12 +26,27 @@ export function openSource(options: SourceOptions, agent = new RegistryAgent(opt
     case 'consul_health':
       return createConsulHealthSource(options, openHttp(options, agent));
     case 'etcd':
+      refuseConsulOptions(options);
       return new EtcdSource(options, openHttp(options, agent));
     case 'file':
+      refuseConsulOptions(options);
       return new FileSource({ path: options.path });
     default:
       throw new SourceError('SOURCE_BAD_OPTIONS', `there is no source of type ${String(options.type)}`);
   }
+}
+
+/** An option that would be passed over is a mistake somebody should hear of. */
+function refuseConsulOptions(options: SourceOptions): void {
+  const { type, dc, tags = [], filter, passing, consistency = 'default', cached, useWeights } = options;
+  const given = {
+    ...{ dc: dc !== undefined, tag: tags.length > 0, filter: filter !== undefined },
+    ...{ passing: passing === true, cached: cached === true, weights: useWeights === true },
+    [consistency]: consistency !== 'default',
+  };
+  for (const [name, isGiven] of Object.entries(given))
+    if (isGiven)
+      throw new SourceError('SOURCE_BAD_OPTIONS', `${name} cannot be used with upsync_type=${type}`);
 }
 
 function openHttp(options: SourceOptions, agent: RegistryAgent): RegistryHttp {

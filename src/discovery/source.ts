@@ -42,9 +42,16 @@ export interface SourceOptions {
   readonly type: SourceType;
   /** Base URLs tried in order, `http://127.0.0.1:8500`; empty for `file`. */
   readonly addresses: readonly string[];
-  /** URL path (and query, if the user wrote one) as written in the directive, `/v1/kv/upstreams/test`; a file path for `file`. */
+  /**
+   * URL path (and query, if the user wrote one) as written in the directive, `/v1/kv/upstreams/test`; a file path for `file`.
+   * For `etcd` a path under `/v2/keys/` means the old keys API, any other is a key prefix of etcd v3, first slash included.
+   */
   readonly path: string;
-  /** Rate floor: on average at most one fetch in this time, as a token bucket. Milliseconds. @default 5000 */
+  /**
+   * Rate floor: fetches that bring nothing new come on average at most once in this time, as a token bucket; fetches that
+   * bring a change are not held back, so that a change is seen at once. Also the pause between fetches from a registry that
+   * gives no index to wait on. Milliseconds. @default 5000
+   */
   readonly intervalMs: number;
   /** Longest one poll may take, the registry's wait included. Milliseconds. @default 360000 */
   readonly timeoutMs: number;

@@ -110,7 +110,7 @@ describe('the file source', () => {
     await writeFile(path, 'server 10.0.0.1:80;\n');
     for (const host of [2, 3, 4]) {
       await appendFile(path, `server 10.0.0.${host}:80;\n`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise(setImmediate);
     }
     expect(summary(await next)).toHaveLength(4);
   });

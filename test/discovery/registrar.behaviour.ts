@@ -65,9 +65,9 @@ export function describeRegistrar(name: string, start: () => Promise<RegistrarBe
     });
 
     it('beats so that the instance stays in service beyond its TTL', async () => {
-      await create({ ttlMs: 900 }).register();
+      await create({ ttlMs: 1800 }).register();
       await until(['127.0.0.9:8080']);
-      expect(await reader.isQuiet(2000)).toBe(true);
+      expect(await reader.isQuiet(2500)).toBe(true);
       expect((await instance()).Checks.every((check) => check.Status === 'passing')).toBe(true);
     });
 
