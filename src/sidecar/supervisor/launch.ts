@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { type NginxMaster, startDaemonMaster, startMaster, waitForListening } from './nginx-master.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -8,6 +8,8 @@ export interface Launch {
   readonly runtime: Runtime;
   readonly daemon: boolean;
   readonly signal: AbortSignal;
+  /** Takes what nginx says on its standard error while it starts; left out where its error log is standard error. */
+  readonly say?: (text: string) => void;
   /** Called as soon as the process is there, before it listens. */
   readonly onSpawn: (master: NginxMaster) => void;
 }
@@ -25,22 +27,40 @@ export async function launch(options: Launch): Promise<NginxMaster | undefined> 
   // A killed nginx leaves its socket, and the next one could not bind to it.
   rmSync(runtime.controlSocket, { force: true });
   rmSync(runtime.nginxPid, { force: true });
-  if (daemon) {
-    const master = await startDaemonMaster(
-      nginx,
-      args,
-      ['ignore', 'ignore', 'inherit'],
-      runtime.nginxPid,
-      signal,
-    );
-    if (!('pid' in master)) return undefined;
-    onSpawn(master);
-    return master;
-  }
-  const master = await startMaster(nginx, args, ['inherit', 'inherit', 'inherit']);
-  onSpawn(master);
+  const descriptor = options.say && openSync(runtime.scratch, 'w', 0o600);
+  const stderr = descriptor ?? 'inherit';
   try {
-    return (await waitForListening(master, runtime.nginxPid, signal)) ? master : undefined;
+    if (daemon) {
+      const master = await startDaemonMaster(
+        nginx,
+        args,
+        ['ignore', 'ignore', stderr],
+        runtime.nginxPid,
+        signal,
+      );
+      if (!('pid' in master)) return undefined;
+      onSpawn(master);
+      return master;
+    }
+    const master = await startMaster(nginx, args, ['inherit', 'inherit', stderr]);
+    onSpawn(master);
+    return await listening(master, runtime.nginxPid, signal);
+  } finally {
+    if (descriptor !== undefined) {
+      closeSync(descriptor);
+      options.say?.(readFileSync(runtime.scratch, 'utf8'));
+      rmSync(runtime.scratch);
+    }
+  }
+}
+
+async function listening(
+  master: NginxMaster,
+  pidFile: string,
+  signal: AbortSignal,
+): Promise<NginxMaster | undefined> {
+  try {
+    return (await waitForListening(master, pidFile, signal)) ? master : undefined;
   } catch (error) {
     master.kill('SIGTERM');
     await master.ended;

@@ -5,7 +5,7 @@ import type { BootConfig } from '../../upsync/nginx/boot.ts';
 import type { ShownUpstream } from '../../upsync/show.ts';
 import type { RuntimeDirectory } from '../../upsync/nginx/runtime-directory.ts';
 import { translate } from '../../upsync/nginx/translate.ts';
-import type { NginxFacts, TranslateOptions, Translation } from '../../upsync/nginx/translation.ts';
+import type { TranslateOptions, Translation } from '../../upsync/nginx/translation.ts';
 import { encodeBoot } from '../../upsync/nginx/wire.ts';
 import { withLists } from '../../upsync/nginx/boot-lists.ts';
 import type { UpstreamPlan } from '../../upsync/upstream-plan.ts';
@@ -13,7 +13,7 @@ import type { NginxBinary } from '../nginx-binary.ts';
 import type { NginxArguments } from './arguments.ts';
 import { shownUpstreams, writeIncludes } from './include-lists.ts';
 import type { MainPaths } from './main-paths.ts';
-import type { Runtime } from './runtime.ts';
+import { type Runtime, runtimeIn } from './runtime.ts';
 import type { ListsFor } from './start-lists.ts';
 
 /** The compiled worker code that the translated configuration loads. */
@@ -52,6 +52,9 @@ export interface PrepareOptions {
   readonly lists: ListsFor;
   readonly signal: AbortSignal;
 }
+
+/** Stands for a runtime where only the user's own side of a translation matters. */
+const NOWHERE = runtimeIn('/runtime');
 
 let generation = 0;
 
@@ -103,37 +106,23 @@ function writeBoot(file: string, boot: BootConfig): void {
   renameSync(`${file}.new`, file);
 }
 
-/** What the main context says; nothing is written. */
-export async function readFacts(
-  nginx: NginxBinary,
-  args: NginxArguments,
-  paths: MainPaths,
-): Promise<NginxFacts> {
-  return (await translateOnly(nginx, args, paths)).facts;
-}
-
-/** The translation as it would be for the runtime in `/runtime`; nothing is written. */
+/** The translation as it would be for a runtime; nothing is written. */
 export function translateOnly(
   nginx: NginxBinary,
   args: NginxArguments,
   paths: MainPaths,
-  runtime?: Runtime,
+  runtime: Runtime = NOWHERE,
 ): Promise<Translation> {
-  const folder = runtime?.private ?? '/runtime';
-  const places = runtime ?? {
-    controlSocket: '/runtime/control.sock',
-    includes: '/runtime/include',
-    shows: '/runtime/show',
-  };
-  return translate(translateOptions(nginx, args, paths, places, path.join(folder, 'boot')));
+  return translate(translateOptions(nginx, args, paths, runtime));
 }
 
-function translateOptions(
+/** What the translator is told. */
+export function translateOptions(
   nginx: NginxBinary,
   args: NginxArguments,
   { main, prefix }: MainPaths,
-  runtime: Pick<Runtime, 'controlSocket' | 'includes' | 'shows'>,
-  bootFile: string,
+  runtime: Runtime = NOWHERE,
+  bootFile: string = path.join(runtime.private, 'boot'),
 ): TranslateOptions {
   const dictSize = process.env['UPSYNC_DICT_SIZE'];
   return {

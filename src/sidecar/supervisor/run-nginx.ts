@@ -44,11 +44,11 @@ async function act(nginx: NginxBinary, args: NginxArguments, words: readonly str
   if (args.test) return (await import('./check-configuration.ts')).checkConfiguration(nginx, args, paths);
   if (args.signal === undefined)
     return (await import('./start-nginx.ts')).startNginx({ nginx, args, paths, words, program: PROGRAM });
-  const [{ sendSignal }, { readFacts }] = await Promise.all([
+  const [{ sendSignal }, { readMainContext }] = await Promise.all([
     import('./send-signal.ts'),
-    import('./preparation.ts'),
+    import('./main-context.ts'),
   ]);
-  return sendSignal(args.signal, (await readFacts(nginx, args, paths)).pid, complain);
+  return sendSignal(args.signal, readMainContext(nginx, args, paths).pidPath, complain);
 }
 
 function runReal(nginx: NginxBinary, args: readonly string[]): Promise<number> {

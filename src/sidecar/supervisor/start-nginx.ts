@@ -5,10 +5,10 @@ import { createLogger, defaultFormat, defaultLevel } from '../log.ts';
 import type { NginxBinary } from '../nginx-binary.ts';
 import type { NginxArguments } from './arguments.ts';
 import { DAEMON_VARIABLE, reportListening, startDetached } from './daemonize.ts';
-import { errorLogFile } from './error-log.ts';
 import { LogFile } from './log-file.ts';
 import type { MainPaths } from './main-paths.ts';
-import { prepare, readFacts } from './preparation.ts';
+import { type MainContext, readMainContext } from './main-context.ts';
+import { prepare } from './preparation.ts';
 import { onMasterSignals } from './process-signals.ts';
 import { makeBase, removeStale, type Runtime, runtimeBase, runtimeFor } from './runtime.ts';
 import { lastLists, startLists } from './start-lists.ts';
@@ -33,21 +33,20 @@ export async function startNginx(start: StartNginx): Promise<number> {
   const detached = process.env[DAEMON_VARIABLE] !== undefined;
   // nginx and the engine have no business with it.
   delete process.env[DAEMON_VARIABLE];
-  const daemon = detached || (await readFacts(nginx, args, paths)).daemon;
-  if (daemon && !detached) {
-    const keepStderr = errorLogFile(paths, args, nginx.errorLogPath) === undefined;
+  const context = readMainContext(nginx, args, paths);
+  if (context.daemon && !detached) {
+    const keepStderr = context.errorLog === undefined;
     return startDetached(program, words, keepStderr, (text) => void process.stderr.write(text));
   }
-  const runtime = claimRuntime(paths);
-  return supervise(start, runtime, daemon);
+  return supervise(start, claimRuntime(paths), context);
 }
 
 async function supervise(
   { nginx, args, paths }: StartNginx,
   runtime: Runtime,
-  daemon: boolean,
+  { daemon, errorLog }: MainContext,
 ): Promise<number> {
-  const log = daemon ? openLog(errorLogFile(paths, args, nginx.errorLogPath)) : undefined;
+  const log = daemon && errorLog !== undefined ? new LogFile(errorLog) : undefined;
   if (log) process.env['UPSYNC_LOG_FORMAT'] ??= 'nginx';
   const logger = createLogger({
     component: 'supervisor',
@@ -65,6 +64,7 @@ async function supervise(
     args,
     runtime,
     daemon,
+    logsToFile: errorLog !== undefined,
     prepare: (signal) =>
       prepare({ nginx, args, paths, runtime, directory, lists: startLists(logger), signal }),
     lastLists: lastLists(logger),
@@ -100,8 +100,4 @@ function claimRuntime({ main, prefix }: MainPaths): Runtime {
     );
   removeStale(base);
   return runtime;
-}
-
-function openLog(file: string | undefined): LogFile | undefined {
-  return file === undefined ? undefined : new LogFile(file);
 }

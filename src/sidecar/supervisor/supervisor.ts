@@ -11,7 +11,7 @@ import { engineConfig } from './engine-wiring.ts';
 import { launch } from './launch.ts';
 import { nginxArguments } from './nginx-arguments.ts';
 import { type NginxMaster, type ProcessEnd, adoptMaster } from './nginx-master.ts';
-import { isAlive, removePidFile, writePidFile } from './pid-file.ts';
+import { removePidFile, writePidFile } from './pid-file.ts';
 import type { Preparation } from './preparation.ts';
 import type { MasterSignal } from './process-signals.ts';
 import { hupAndVerify } from './reload.ts';
@@ -27,6 +27,8 @@ export interface SupervisorOptions {
   readonly runtime: Runtime;
   /** nginx detaches as well. */
   readonly daemon: boolean;
+  /** nginx's main error log is a file, to which it also leads its standard error once it runs. */
+  readonly logsToFile: boolean;
   /** Reads and translates the user's configuration, as it is now. */
   readonly prepare: (signal: AbortSignal) => Promise<Preparation>;
   /** The last good lists. */
@@ -76,43 +78,21 @@ export class Supervisor {
    * @throws {UpsyncError} when the configuration cannot be used, or a registry that must answer does not.
    */
   async start(): Promise<boolean> {
-    const { runtime, logger, nginx, args, daemon, print } = this.#options;
+    const { runtime, logger } = this.#options;
     const preparation = await this.#options.prepare(this.#stop.signal);
-    const test = await this.#test(preparation);
-    for (const warning of preparation.warnings) print(`nginx: [warn] ${warning}\n`);
-    if (!test.ok) {
-      print(preparation.toUserPaths(test.output));
-      return false;
-    }
-    this.#stop.signal.throwIfAborted();
+    for (const warning of preparation.warnings) this.#options.print(`nginx: [warn] ${warning}\n`);
+    const left = readState(runtime.state);
     this.#current = preparation;
-    preparation.activate();
-    const before = readState(runtime.state);
-    // The engine of a supervisor that was killed goes on as long as nginx does.
-    await endProcess(before?.engine);
-    const orphan = before?.master;
-    const onSpawn = (master: NginxMaster): void => {
-      this.#watch(master);
-      // At once, so that the engine loads while nginx reads its configuration.
-      this.#configureEngine();
-      this.#saveState();
-    };
-    if (isRunning(orphan)) {
-      onSpawn(adoptMaster(orphan.pid));
-      logger.warn({ pid: orphan.pid }, 'nginx_of_dead_supervisor_adopted');
-      if (!(await hupAndVerify(this.#master!)))
-        logger.error({ pid: orphan.pid, see: SEE }, 'nginx_kept_old_configuration');
-    } else {
-      const words = nginxArguments(args, {
-        configPath: preparation.configPath,
-        pidFile: runtime.nginxPid,
-        daemon,
-      });
-      const signal = this.#stop.signal;
-      const master = await launch({ nginx: nginx.path, args: words, runtime, daemon, signal, onSpawn });
-      if (!master) return false;
-    }
+    if (isRunning(left?.master)) {
+      if (!(await this.#passes(preparation))) return false;
+      // The engine of a supervisor that was killed goes on as long as nginx does.
+      await endProcess(left.engine);
+      logger.warn({ pid: left.master.pid }, 'nginx_of_dead_supervisor_adopted');
+      await this.#adopt(adoptMaster(left.master.pid), preparation);
+    } else if (!(await this.#launch(preparation))) return false;
     writePidFile(preparation.pidPath, process.pid);
+    this.#configureEngine();
+    this.#saveState();
     this.#workers.start();
     logger.info(
       { pid: this.#master?.pid, mode: preparation.mode, upstreams: preparation.plans.length },
@@ -138,7 +118,8 @@ export class Supervisor {
     this.#workers.stop();
     await this.#engine.stop();
     if (this.#current) removePidFile(this.#current.pidPath, process.pid);
-    if (this.#master && isAlive(this.#master.pid)) return;
+    // An nginx that could not be taken over, for instance, runs on in there.
+    if (isRunning(readState(this.#options.runtime.state)?.master)) return;
     rmSync(this.#options.runtime.folder, { recursive: true, force: true });
   }
 
@@ -166,6 +147,42 @@ export class Supervisor {
       case 'SIGWINCH':
         master?.kill(signal);
     }
+  }
+
+  async #launch(preparation: Preparation): Promise<boolean> {
+    const { runtime, nginx, args, daemon, logsToFile, print } = this.#options;
+    // Where nginx's standard error is the log itself it cannot be caught at the start: nginx checks beforehand then, so
+    // that its messages can be told in terms of the user's files.
+    if (!logsToFile && !(await this.#passes(preparation))) return false;
+    this.#stop.signal.throwIfAborted();
+    preparation.activate();
+    const say = (text: string): void => print(preparation.toUserPaths(text));
+    const master = await launch({
+      nginx: nginx.path,
+      args: nginxArguments(args, { configPath: preparation.configPath, pidFile: runtime.nginxPid, daemon }),
+      runtime,
+      daemon,
+      signal: this.#stop.signal,
+      ...(logsToFile && { say }),
+      onSpawn: (early) => {
+        this.#watch(early);
+        this.#saveState();
+      },
+    });
+    return master !== undefined;
+  }
+
+  async #adopt(master: NginxMaster, preparation: Preparation): Promise<void> {
+    preparation.activate();
+    this.#watch(master);
+    if (!(await hupAndVerify(master)))
+      this.#options.logger.error({ pid: master.pid, see: SEE }, 'nginx_kept_old_configuration');
+  }
+
+  async #passes(preparation: Preparation): Promise<boolean> {
+    const { ok, output } = await this.#test(preparation);
+    if (!ok) this.#options.print(preparation.toUserPaths(output));
+    return ok;
   }
 
   #test(preparation: Preparation): Promise<{ readonly ok: boolean; readonly output: string }> {
