@@ -17,7 +17,6 @@ import { createBalancer } from '../../src/balancer/create.ts';
 import { type Server } from '../../src/upstream/server.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const SOURCE = join(ROOT, 'src', 'balancer');
 
 /**
  * A run of balancer calls, done at once in JavaScript and written down line by line, so that `inLua` can repeat it under
@@ -82,10 +81,11 @@ export class BalancerScript {
   }
 }
 
-/** Compiles `src/balancer` to one Lua file, once per content, and says where it is. */
-export function compileBalancer(): string {
+/** Compiles the `src/balancer` of a checkout to one Lua file, once per content, and says where it is. */
+export function compileBalancer(root = ROOT): string {
+  const source = join(root, 'src', 'balancer');
   const hash = createHash('sha256');
-  for (const name of readdirSync(SOURCE).sort()) hash.update(name).update(readFileSync(join(SOURCE, name)));
+  for (const name of readdirSync(source).sort()) hash.update(name).update(readFileSync(join(source, name)));
   const target = join(tmpdir(), `upsync-balancer-${hash.digest('hex').slice(0, 16)}`);
   const bundle = join(target, 'balancer.lua');
   if (existsSync(bundle)) return bundle;
@@ -94,25 +94,25 @@ export function compileBalancer(): string {
     const out = join(work, 'out');
     mkdirSync(out);
     const config = {
-      extends: join(ROOT, 'tsconfig.lua.json'),
+      extends: join(root, 'tsconfig.lua.json'),
       compilerOptions: {
-        rootDir: join(ROOT, 'src'),
+        rootDir: join(root, 'src'),
         outDir: out,
         types: [],
         rewriteRelativeImportExtensions: true,
       },
-      include: [SOURCE],
+      include: [source],
       tstl: {
         luaTarget: 'JIT',
         luaLibImport: 'require-minimal',
         noImplicitSelf: true,
         noHeader: true,
         luaBundle: 'balancer.lua',
-        luaBundleEntry: join(SOURCE, 'create.ts'),
+        luaBundleEntry: join(source, 'create.ts'),
       },
     };
     writeFileSync(join(work, 'tsconfig.json'), JSON.stringify(config));
-    const tstl = join(ROOT, 'node_modules', 'typescript-to-lua', 'dist', 'tstl.js');
+    const tstl = join(root, 'node_modules', 'typescript-to-lua', 'dist', 'tstl.js');
     execFileSync(process.execPath, [tstl, '-p', join(work, 'tsconfig.json')], {
       stdio: 'pipe',
       encoding: 'utf8',
