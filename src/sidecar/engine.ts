@@ -1,6 +1,7 @@
+import { type Method } from '../balancer/balancer.ts';
 import { errorText } from '../upstream/errors.ts';
 import { type Logger } from '../upstream/logger.ts';
-import { type Method } from '../balancer/balancer.ts';
+import { type Snapshot } from '../upstream/snapshot.ts';
 import { createSync, type Sync, type SyncOptions } from '../upsync/sync.ts';
 import { type Target } from '../upsync/target.ts';
 import { type UpstreamStatus } from '../upsync/upstream-status.ts';
@@ -82,6 +83,12 @@ export class Engine {
       ...(nginx && { nginx: { mode: nginx.mode, ...(masterPid !== undefined && { masterPid }) } }),
       upstreams: this.#sync?.status() ?? [],
     };
+  }
+
+  /** Lists that change from now on. */
+  changes(signal?: AbortSignal): AsyncIterable<Snapshot> {
+    if (!this.#sync) throw new TypeError('the engine is not started');
+    return this.#sync.changes(signal);
   }
 
   /**

@@ -3,6 +3,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Logger } from '../upstream/logger.ts';
+import { type BootConfig } from '../upsync/nginx/boot.ts';
 import { withLists } from '../upsync/nginx/boot-lists.ts';
 import { loadConfig } from '../upsync/nginx/config/load.ts';
 import { RuntimeDirectory } from '../upsync/nginx/runtime-directory.ts';
@@ -43,6 +44,8 @@ export interface Rendered {
   readonly fingerprint: string;
   /** Makes it what nginx reads at its next start or reload. */
   activate(): void;
+  /** Takes the newest dumps as the lists nginx starts with. */
+  refresh(): Promise<void>;
 }
 
 /** Translates an nginx.conf for an nginx that someone else starts with `-c configPath`. */
@@ -88,11 +91,11 @@ export class ConfRenderer {
             },
     });
     for (const warning of translation.warnings) logger.warn({ warning }, 'configuration_warning');
-    const boot = withLists(translation.boot, await lastLists(logger)(translation.plans, signal));
-    if (translation.mode === 'workers') {
-      writeFileSync(`${bootFile}.new`, encodeBoot(boot), { mode: 0o600 });
-      renameSync(`${bootFile}.new`, bootFile);
-    } else await writeIncludes(runtime, boot);
+    const bootNow = async () =>
+      withLists(translation.boot, await lastLists(logger)(translation.plans, signal));
+    const boot = await bootNow();
+    if (translation.mode === 'workers') writeBoot(bootFile, boot);
+    else await writeIncludes(runtime, boot);
     const written = this.#directory.write(translation);
     try {
       await testConfiguration(
@@ -122,6 +125,10 @@ export class ConfRenderer {
         if (this.#bootFile !== undefined) rmSync(this.#bootFile, { force: true });
         this.#bootFile = bootFile;
       },
+      // Without Lua the include files are kept up to date anyway.
+      refresh: async () => {
+        if (translation.mode === 'workers') writeBoot(bootFile, await bootNow());
+      },
     };
   }
 
@@ -149,4 +156,9 @@ export class ConfRenderer {
       return [path.dirname(this.#options.conf)];
     }
   }
+}
+
+function writeBoot(file: string, boot: BootConfig): void {
+  writeFileSync(`${file}.new`, encodeBoot(boot), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }

@@ -8,6 +8,7 @@ import { Engine, type EngineOptions } from './engine.ts';
 import { type EngineConfig, type NginxWiring } from './engine-config.ts';
 import { requireNginx, type NginxBinary } from './nginx-binary.ts';
 import { ConfRenderer, type Rendered } from './run-render.ts';
+import { removeStaleSocket } from './stale-socket.ts';
 import { durationAt, engineSettings, plansOf } from './upsync-yaml-plans.ts';
 import { readYaml, type YamlFile } from './upsync-yaml.ts';
 import { type FolderWatch, watchFolders } from './watch-folders.ts';
@@ -29,6 +30,9 @@ export interface RunOptions {
   /** For tests. */
   readonly watch?: { readonly quietMs: number; readonly netMs: number };
 }
+
+/** How often a socket that nobody listens on is looked for, and how old it must be. Milliseconds. */
+const SWEEP_MS = 1000;
 
 /**
  * Runs the sidecar beside an nginx that someone else starts (or for dump files alone) until the signal aborts. Its own
@@ -60,6 +64,9 @@ class Sidecar {
   /** What the engine runs with. */
   #config: EngineConfig | undefined;
   #watch: FolderWatch | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+  /** Lists differ from those nginx would start with. */
+  #changed = false;
 
   constructor(options: RunOptions, logger: Logger) {
     this.#options = options;
@@ -70,6 +77,11 @@ class Sidecar {
     const { configFile, onReady, watch } = this.#options;
     this.#yamlPrint = filePrint(configFile);
     await this.#use(yaml);
+    this.#sweep = setInterval(() => {
+      this.#sweepSocket();
+      void this.#refreshStart();
+    }, SWEEP_MS);
+    this.#sweepSocket();
     this.#watch = watchFolders(this.#folders(), () => this.#look(), { logger: this.#logger, ...watch });
     const configPath = this.#rendered?.configPath;
     if (configPath !== undefined)
@@ -82,6 +94,7 @@ class Sidecar {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#sweep);
     await this.#watch?.close();
     await this.#engine?.close();
   }
@@ -234,10 +247,31 @@ class Sidecar {
     try {
       await engine.start();
       this.#config = config;
+      void this.#noteChanges(engine);
     } catch (error) {
       await engine.close();
       throw error;
     }
+  }
+
+  async #noteChanges(engine: Engine): Promise<void> {
+    for await (const _ of engine.changes()) this.#changed = true;
+  }
+
+  // An nginx that starts begins with the lists that were written for it last.
+  async #refreshStart(): Promise<void> {
+    if (!this.#changed) return;
+    this.#changed = false;
+    try {
+      await this.#rendered?.refresh();
+    } catch (error) {
+      this.#changed = true;
+      this.#logger.warn({ error: errorText(error), next: 'trying again' }, 'start_lists_not_written');
+    }
+  }
+
+  #sweepSocket(): void {
+    if (this.#renderer) removeStaleSocket(this.#renderer.runtime.controlSocket, SWEEP_MS);
   }
 
   #folders(): readonly string[] {
