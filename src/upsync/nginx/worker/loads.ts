@@ -68,8 +68,9 @@ export function isByLoad(upstream: Upstream): boolean {
 export function tellLoads(upstream: Upstream): void {
   if (!upstream.loadsChanged) return;
   upstream.loadsChanged = false;
-  let text = `${upstream.version}:`;
-  for (const peer of upstream.balancer.peers) text = `${text}${peer.conns},`;
+  const counts: number[] = [];
+  for (const peer of upstream.balancer.peers) counts.push(peer.conns);
+  const text = `${string.format('%d', upstream.version)}:${table.concat(counts, ',')}`;
   dict.safe_set(loadsKey(upstream, self.workerId), text);
 }
 

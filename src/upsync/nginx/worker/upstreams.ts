@@ -4,6 +4,7 @@ import { numberAt, textAt, upstreamNumber } from './dictionary.ts';
 import { type KeyPart } from './hash-key.ts';
 import { type KnownServers, type WorkerServer, readServers } from './list.ts';
 import { resetLimits } from './loads.ts';
+import { self } from './self.ts';
 import { type Upstream } from './upstream.ts';
 
 const byName: Record<string, Upstream | undefined> = {};
@@ -30,7 +31,9 @@ export function listKey(name: string, version: number): string {
   return `l/${name}/${string.format('%d', version)}`;
 }
 
-/** Creates an upstream with the list the dictionary has, which is newer than the boot file's; without one, with `servers`. */
+/**
+ * Creates an upstream with the list the dictionary has, which is newer than the boot file's; without one, with `servers`.
+ */
 export function addUpstream(
   name: string,
   options: BalancerOptions,
@@ -120,8 +123,10 @@ function use(upstream: Upstream, version: number, text: string): void {
   resetLimits(upstream);
 }
 
+/** Before the first request there is no state to carry over, and nobody is a newcomer who starts slowly. */
 function rebuild(upstream: Upstream, servers: readonly WorkerServer[]): void {
-  upstream.balancer = createBalancer(upstream.options, servers, upstream.balancer);
+  const previous = self.isServing ? upstream.balancer : undefined;
+  upstream.balancer = createBalancer(upstream.options, servers, previous);
 }
 
 function rebuildAfresh(upstream: Upstream): void {

@@ -3,7 +3,7 @@ import { catchUp, seenGeneration } from './events.ts';
 import { isByLoad, resetLimits, tellLoads } from './loads.ts';
 import { self } from './self.ts';
 import { type Upstream } from './upstream.ts';
-import { all, failures, refreshPending } from './upstreams.ts';
+import { all, failures, listKey, refreshPending, upstreamNamed } from './upstreams.ts';
 
 /** How often each worker looks whether there is something new, whether it has traffic or not. Seconds. */
 const TICK = 0.01;
@@ -33,7 +33,7 @@ export function startWorker(): void {
   self.workerCount = ngx.worker.count();
   dict.safe_set(key(id, 'gen'), 0);
   dict.delete(key(id, 'bad'));
-  if (id === 0) dropOlderCycles();
+  if (id === 0) dropLeftovers();
   for (const upstream of all) {
     resetLimits(upstream);
     upstream.loadsChanged = true;
@@ -41,6 +41,7 @@ export function startWorker(): void {
   }
   // A worker that takes the place of a dead one knows what the master knew at its start; the rest comes now.
   work(1);
+  self.isServing = true;
   dict.safe_set(key(id, 'pid'), ngx.worker.pid());
   const [timer, reason] = ngx.timer.every(TICK, tick);
   if (!timer) ngx.log(ngx.ERR, `upsync: no timer: ${reason}; lists change with requests only`);
@@ -93,12 +94,21 @@ function acknowledge(generation: number): void {
   dict.safe_set(key(self.workerId, 'gen'), generation);
 }
 
-/** Keys of workers that were replaced by a reload; those that still serve old requests do without. */
-function dropOlderCycles(): void {
+/**
+ * Removes what a reload left behind: keys of the workers before it (those that still serve old requests do without) and
+ * lists of upstreams that the configuration no longer has.
+ */
+function dropLeftovers(): void {
   const current = string.format('%d', self.cycle);
   for (const name of dict.get_keys(0)) {
     const [cycle] = string.match(name, '^[wck]/(%d+)/');
     if (cycle !== undefined && cycle !== current) dict.delete(name);
+    const [upstream] = string.match(name, '^v/(.*)$');
+    if (upstream !== undefined && upstreamNamed(upstream) === undefined) {
+      dict.delete(listKey(upstream, numberAt(name)));
+      dict.delete(name);
+      dict.delete(`g/${upstream}`);
+    }
   }
 }
 

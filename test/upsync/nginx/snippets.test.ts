@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import {
+  balancerBlock,
+  httpPreamble,
+  initLua,
+  initWorkerLua,
+  logLua,
+  luaString,
+  nginxString,
+  showBlock,
+} from '../../../src/upsync/nginx/snippets.ts';
+
+describe('what the translated configuration gains', () => {
+  it('stands on one line, whatever names and paths are', () => {
+    const odd = 'a "b"\n}; \\ $x é';
+    const texts = [
+      httpPreamble({ controlSocket: '/run/my app/control.sock' }),
+      initLua({ luaFile: odd, bootFile: odd }),
+      initWorkerLua(),
+      logLua(),
+      balancerBlock(odd),
+      showBlock(),
+    ];
+    for (const text of texts) expect(text).not.toContain('\n');
+    expect(balancerBlock(odd)).toContain(
+      '"a\\032\\034b\\034\\010\\125\\059\\032\\092\\032\\036x\\032\\195\\169"',
+    );
+  });
+
+  it('closes every brace it opens', () => {
+    for (const text of [httpPreamble({ controlSocket: '/run/c.sock' }), balancerBlock('}{'), showBlock()])
+      expect(text.split('{').length).toBe(text.split('}').length);
+  });
+
+  it.each([
+    ['/plain/path-1.sock', '/plain/path-1.sock'],
+    ['/a b', '"/a b"'],
+    ['/a"b\\c', '"/a\\"b\\\\c"'],
+  ])('quotes a path for nginx only when it must: %s', (path, quoted) => {
+    expect(nginxString(path)).toBe(quoted);
+  });
+
+  it('refuses a path that does not fit a line, a socket path that is too long, and a size that is none', () => {
+    expect(() => nginxString('/a\nb')).toThrow(expect.objectContaining({ code: 'BAD_PATH' }));
+    const controlSocket = `/${'x'.repeat(107)}`;
+    expect(() => httpPreamble({ controlSocket })).toThrow(expect.objectContaining({ code: 'BAD_PATH' }));
+    expect(() => httpPreamble({ controlSocket: '/c', dictSize: '1m; }' })).toThrow(
+      expect.objectContaining({ code: 'BAD_SIZE' }),
+    );
+  });
+
+  it('writes Lua strings that hold any text', () => {
+    expect(luaString('plain/Path_1.lua')).toBe('"plain/Path_1.lua"');
+    expect(luaString(']]--"')).toBe('"\\093\\093--\\034"');
+  });
+});
