@@ -57,15 +57,21 @@ apt_install() {
   trap '[ -z "$ours" ] || rm -f "$policy"' EXIT INT TERM
   log=$(mktemp)
   status=0
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >"$log" 2>&1 || {
-    apt-get update >>"$log" 2>&1
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1 || status=$?
-  }
+  apt-get update >"$log" 2>&1 || true
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(known_names "$@") >>"$log" 2>&1 || status=$?
   [ "$status" = 0 ] || tail -n 15 "$log" >&2
   rm -f "$log"
   [ -z "$ours" ] || rm -f "$policy"
   trap - EXIT INT TERM
   return "$status"
+}
+
+# Older releases know LuaJIT by one name only.
+known_names() {
+  for name in "$@"; do
+    case "$name" in luajit2) apt-cache show luajit2 >/dev/null 2>&1 || name=luajit ;; esac
+    echo "$name"
+  done
 }
 
 need_node() {
