@@ -54,6 +54,11 @@ export interface PickRequest {
   key: string;
   /** Peers this request already tried, in order; never picked again. */
   tried: Peer[];
+  /**
+   * Ask failed servers again rather than give up after others were tried. nginx gives up; without a proxy in between the
+   * caller would see the error. @default false
+   */
+  lastResort?: boolean;
 }
 
 /**

@@ -36,8 +36,8 @@ export class PoolBalancer implements Balancer {
     if (this.single !== undefined) return this.pickSingle(this.single, request);
     const now = request.now;
     let peer = this.find(request, now);
-    if (peer === undefined && request.tried.length === 0 && this.forgiveAll(now))
-      peer = this.find(request, now);
+    const mayForgive = request.tried.length === 0 || request.lastResort === true;
+    if (peer === undefined && mayForgive && this.forgiveAll(now)) peer = this.find(request, now);
     if (peer === undefined) return undefined;
     (peer.home as Pool).take(peer, now);
     return peer;

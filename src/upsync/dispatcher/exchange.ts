@@ -46,7 +46,7 @@ export class Exchange {
     this.#caller = caller;
     this.options = options;
     this.#startedAt = host.now();
-    this.#request = { now: this.#startedAt, key, tried: [] };
+    this.#request = { now: this.#startedAt, key, tried: [], lastResort: true };
     const { tries } = host.balancer;
     this.#tries = host.maxTries > 0 ? Math.min(host.maxTries, tries) : tries;
   }
