@@ -5,7 +5,7 @@ import { formatAddress } from '../upstream/address.ts';
 import { type Sync } from '../upsync/sync.ts';
 import { createAdminApp } from './admin-routes.ts';
 import { type AdminListen } from './engine-config.ts';
-import { type EngineStatus } from './engine.ts';
+import { type EngineStatus } from './engine-status.ts';
 import { createMetrics } from './metrics.ts';
 import { closeServer } from './status-server.ts';
 

@@ -4,21 +4,11 @@ import { type Logger } from '../upstream/logger.ts';
 import { type Snapshot } from '../upstream/snapshot.ts';
 import { createSync, type Sync, type SyncOptions } from '../upsync/sync.ts';
 import { type Target } from '../upsync/target.ts';
-import { type UpstreamStatus } from '../upsync/upstream-status.ts';
 import { type AdminServer } from './admin.ts';
 import { type EngineConfig, type NginxWiring } from './engine-config.ts';
+import { type EngineStatus } from './engine-status.ts';
 import { openTarget, sameWiring } from './open-target.ts';
 import { openStatusServer, type StatusServer } from './status-server.ts';
-
-/** The answer of `GET /status`. */
-export interface EngineStatus {
-  readonly pid: number;
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number;
-  /** How lists reach nginx; left out without an nginx. */
-  readonly nginx?: { readonly mode: 'workers' | 'reload'; readonly masterPid?: number };
-  readonly upstreams: readonly UpstreamStatus[];
-}
 
 export interface EngineOptions {
   readonly logger: Logger;

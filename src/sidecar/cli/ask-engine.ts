@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { UpsyncError } from '../../upstream/errors.ts';
-import type { EngineStatus } from '../engine.ts';
+import type { EngineStatus } from '../engine-status.ts';
 
 const BOUND_MS = 5000;
 const MAX_BYTES = 256 * 1024 * 1024;

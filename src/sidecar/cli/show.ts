@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { UpsyncError } from '../../upstream/errors.ts';
-import type { EngineStatus } from '../engine.ts';
+import type { EngineStatus } from '../engine-status.ts';
 import { type Runtime, listRuntimes, runtimeBase } from '../supervisor/runtime.ts';
 import { isRunning, readState } from '../supervisor/state-file.ts';
 import { askEngine } from './ask-engine.ts';
