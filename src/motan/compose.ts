@@ -39,7 +39,7 @@ export interface ComposeInput {
 /** A resolution without what only its sequence gives it. */
 export type Composed = Omit<Resolution, 'version' | 'at'>;
 
-const WORST: readonly ResolutionState[] = ['pending', 'live', 'held', 'stale'];
+const WORST: readonly ResolutionState[] = ['live', 'held', 'stale'];
 
 /** Puts the answer to a name together from what is believed of its IDCs. Pure. A command wins over a traffic plan. */
 export function compose(input: ComposeInput): Composed {
@@ -75,10 +75,7 @@ export function compose(input: ComposeInput): Composed {
   const since = unsure.flatMap(({ confirmedAt }) => confirmedAt ?? []);
   return {
     name,
-    state: states.reduce(
-      (worst, state) => (WORST.indexOf(state) > WORST.indexOf(worst) ? state : worst),
-      'pending',
-    ),
+    state: overallState(states),
     reasons: Object.freeze(reasons),
     servers: Object.freeze(ranking.servers),
     idcs: Object.freeze(idcs),
@@ -146,6 +143,13 @@ function steeredBy({ command, plan }: ComposeInput): Pick<ResolutionReason, 'cod
   return plan === undefined ? undefined : { code: 'PLAN', text: plan.reason };
 }
 
+// An IDC nothing is known about makes the whole uncertain, unless nothing is known about any.
+function overallState(states: readonly ResolutionState[]): ResolutionState {
+  if (states.every((state) => state === 'pending')) return 'pending';
+  const ranks = states.map((state) => WORST.indexOf(state === 'pending' ? 'stale' : state));
+  return WORST[Math.max(...ranks)]!;
+}
+
 function placeState(place: ComposedPlace, kept: number, reasons: ResolutionReason[]): ResolutionState {
   const { idc, origin, confirmedAt, error, membership } = place;
   const age = confirmedAt === undefined ? '' : ` of ${new Date(confirmedAt).toISOString()}`;
@@ -166,7 +170,10 @@ function placeState(place: ComposedPlace, kept: number, reasons: ResolutionReaso
       text: `${kept} failing servers stay in use, too many failed too quickly`,
     });
   const missing = membership.members.some(({ provider }) => provider.health === 'missing');
-  if (origin === 'none') return 'pending';
+  if (origin === 'none') {
+    reasons.push({ idc, code: 'UNKNOWN', text: 'its servers are not known yet' });
+    return 'pending';
+  }
   if (origin === 'snapshot' || error !== undefined) return 'stale';
   return membership.emptySince !== undefined || kept > 0 || missing ? 'held' : 'live';
 }

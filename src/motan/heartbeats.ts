@@ -136,6 +136,7 @@ class Provider {
   #wake = new AbortController();
   #beating: Promise<void> | undefined;
   #isRegistered = false;
+  #wasRegistered = false;
   #error: string | undefined;
   #settle!: { resolve: () => void; reject: (error: unknown) => void };
 
@@ -203,8 +204,12 @@ class Provider {
         this.#settle.resolve();
       } catch (error) {
         this.#failed(error);
-        if (error instanceof UpsyncError && error.code === 'REGISTER_REFUSED') this.#settle.reject(error);
         waitMs = backoff.next();
+        // Refused for good only where it never was let in; afterwards a policy may come back as it went.
+        if (error instanceof UpsyncError && error.code === 'REGISTER_REFUSED' && !this.#wasRegistered) {
+          this.#ended.abort();
+          this.#settle.reject(error);
+        }
       }
       if (!this.#ended.signal.aborted) await sleep(waitMs, this.#wake.signal);
     }
@@ -225,11 +230,8 @@ class Provider {
     const body = JSON.stringify({ ...registrationBody(this.#url, ttlSeconds), ID: this.#id });
     const status = await this.#put('/v1/agent/service/register', body, [400, 401, 403]);
     if (status !== 200)
-      throw new UpsyncError(
-        'REGISTER_REFUSED',
-        `the registry refused provider ${this.#id} with ${status}; it is tried again`,
-      );
-    this.#isRegistered = true;
+      throw new UpsyncError('REGISTER_REFUSED', `the registry refused provider ${this.#id} with ${status}`);
+    this.#isRegistered = this.#wasRegistered = true;
     this.#options.logger?.info({ id: this.#id }, 'provider_registered');
   }
 

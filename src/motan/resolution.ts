@@ -3,8 +3,8 @@ import type { MotanUrl } from './url.ts';
 
 /**
  * How far a resolution can be trusted. `live`: every IDC's registry stands behind it. `held`: servers are kept that the
- * registry no longer shows, on purpose and for a while. `stale`: a registry cannot be reached, or the list was read from disk.
- * `pending`: nothing is known yet.
+ * registry no longer shows, on purpose and for a while. `stale`: a registry cannot be reached or never answered, or the list
+ * was read from disk. `pending`: nothing is known yet.
  */
 export type ResolutionState = 'live' | 'held' | 'stale' | 'pending';
 

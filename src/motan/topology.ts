@@ -82,6 +82,8 @@ export function createTopology(options: TopologyOptions): Topology {
     if (idcs.has(name)) throw badTopology(name, 'it is listed twice');
     if (!(capacityFactor > 0 && capacityFactor <= 100))
       throw badTopology(name, 'its capacity factor must be more than 0 and at most 100');
+    if (given.registry !== undefined && !/^https?:\/\/./.test(given.registry))
+      throw badTopology(name, 'its registry must be a URL such as http://10.1.0.1:8500');
     const elsewhere = name !== options.local && given.registry === undefined;
     const idc: Idc = {
       name,

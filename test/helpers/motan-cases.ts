@@ -52,6 +52,12 @@ export function handMadeCases(): (PatternCase | CommandCase)[] {
     list({ ...b, commandType: 2 }), list({ ...b, commandType: 0 }), list({ ...b, commandType: null }, cloud), list({ ...b, pattern: null }, cloud),
     list({ ...b, pattern: '' }, cloud), list({ ...b, pattern: 'no' }), list({ pattern: '*' }), list({ ...b, pattern: 'com.x.*' }, cloud),
     list({ ...b, index: 1.7 }, { ...cloud, index: 1 }), list({ ...b, index: '' }, { ...cloud, index: 0 }),
+    "{clientCommandList:[{pattern:'*',mergeGroups:['rs.b',],},],}",
+    '/* peak */ {"clientCommandList":[{"pattern":"*","mergeGroups":["rs.b"]}]}',
+    '{"clientCommandList":[{"pattern":"*","mergeGroups":["rs.b"]}]} rest',
+    '\ufeff{"clientCommandList":[{"pattern":"*","mergeGroups":["rs.b"]}]}',
+    '{"clientCommandList":[{"pattern":\'com."x\',"mergeGroups":["rs.b"]}]}',
+    '{"clientCommandList":[{"pattern":"*" "mergeGroups":["rs.b"]}]}',
     '{"ClientCommandList":[{"Pattern":"*","merge_groups":["rs.b"]}]}',
   ]; // prettier-ignore
   const base = { path: 'com.x.Y', group: 'rs.a', localIp: '10.1.0.9', nodes: NODES };

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
 import { consulSources } from '../../src/motan/consul-sources.ts';
@@ -112,6 +114,24 @@ describe('a Motan provider', () => {
     await providers.register(url('rs.b'));
     expect(await statuses('rs.a')).toEqual({ '127.0.0.1:8002-com.x.Y': 'passing' });
     expect(await statuses('rs.b')).toEqual({ '127.0.0.1:8002-com.x.Y@motan-rs.b': 'passing' });
+  });
+
+  it('that the registry refuses for good is given up, with the reason', async () => {
+    let asked = 0;
+    const server = createServer((_, response) => {
+      asked++;
+      response.writeHead(403).end('Permission denied');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const providers = start({
+      http: consulSources({ addresses: [`http://127.0.0.1:${port}`] }).http(),
+      beatMs: 5,
+    });
+    await expect(providers.register(url('rs.a'))).rejects.toMatchObject({ code: 'REGISTER_REFUSED' });
+    expect(providers.status()).toEqual([]);
+    expect(asked).toBe(1);
+    server.close();
   });
 
   it('registered twice is one', async () => {

@@ -32,6 +32,7 @@ describe('createTopology', () => {
     ['one label', { idcs: [{ name: 'a' }, { name: 'b.c' }] }],
     ['capacity factor', { idcs: [{ name: 'a', capacityFactor: 0 }] }],
     ['capacity factor', { idcs: [{ name: 'a', capacityFactor: Number.NaN }] }],
+    ['must be a URL', { idcs: [{ name: 'a', registry: '10.1.0.1:8500' }] }],
     ['no other listed IDC', { idcs: [{ name: 'a', fallback: ['z'] }] }],
     ['no other listed IDC', { idcs: [{ name: 'a', fallback: ['a'] }] }],
   ])('refuses a description that is wrong: %s', (why, options) => {

@@ -1,4 +1,5 @@
 import { errorText, type RejectedEntry } from '../../upstream/errors.ts';
+import { parseRelaxedJson } from './relaxed-json.ts';
 
 /** One entry of `clientCommandList`, checked and with absent fields filled in. Immutable. */
 export interface ClientCommand {
@@ -40,7 +41,7 @@ export function parseCommands(text: string | undefined): CommandList {
     };
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\ufeff/, ''));
+    value = parseRelaxedJson(text);
   } catch (error) {
     return {
       commands: [],

@@ -51,6 +51,13 @@ describe('parseCommands', () => {
     );
   });
 
+  it('is not slowed down by text made for that', () => {
+    const start = performance.now();
+    for (const part of ['/**/', '/*', '//', '[', '{"a":', "'", '\\'])
+      expect(parseCommands(`${part.repeat(20_000)}§`).problems).toHaveLength(1);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+
   it('sorts by index, absent first, otherwise as listed', () => {
     const list = [{ index: 2 }, { remark: 'x' }, { index: -1 }, { index: 2, remark: 'y' }, { remark: 'z' }];
     expect(parseCommands(text(...list)).commands.map(({ where }) => where)).toEqual(
