@@ -22,6 +22,8 @@ export interface FollowOptions {
   readonly initial?: readonly Server[];
   /** Decides the order of the list. @default 'round_robin' */
   readonly method?: Method;
+  /** Ramp of servers whose registry entry names none; the dump keeps what the registry said. Milliseconds. @default 0 */
+  readonly slowStartMs?: number;
   /** Ends the iteration. Leaving the loop ends it as well. */
   readonly signal?: AbortSignal;
   /** @default nothing is logged */
@@ -57,19 +59,21 @@ export async function* follow(
     method: options.method ?? 'round_robin',
     guard: { allowEmpty: false, ...options.guard },
     initial: start,
+    slowStartMs: options.slowStartMs ?? 0,
     logger,
   });
   const dumps = new Delivery(new DumpFileTarget(() => dump), { logger, ...(random && { random }) });
   const running = runFollower(follower, source, { signal: stop.signal, logger, ...(random && { random }) });
   let seen = -1;
   try {
-    for await (const { written } of follower.emissions.values(stop.signal)) {
+    for await (const { written, resolved = written } of follower.emissions.values(stop.signal)) {
       if (written.origin.kind === 'registry') dumps.put(written);
       // Nothing to begin with is no list; a list that did not change is no news.
       const nothing = written.origin.kind === 'static' && written.servers.length === 0;
       if (nothing || written.version === seen) continue;
       seen = written.version;
-      yield written;
+      // Nobody resolves names here, so the two differ in the ramps alone.
+      yield resolved;
     }
   } finally {
     signal?.removeEventListener('abort', end);

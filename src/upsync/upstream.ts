@@ -23,6 +23,8 @@ export interface UpstreamOptions extends Omit<DispatcherOptions, 'upstream' | 's
   readonly initial?: readonly Server[];
   /** What is not believed. @default an empty list; a directive's `allow_empty=on` changes that */
   readonly guard?: FollowOptions['guard'];
+  /** Ramp of servers whose registry entry names none. Milliseconds. @default the directive's `slow_start=`, else 0 */
+  readonly slowStartMs?: number;
   /** @default nothing is logged */
   readonly logger?: Logger;
 }
@@ -70,13 +72,17 @@ class FollowedUpstream implements Upstream {
 
   constructor(options: UpstreamOptions) {
     this.name = options.name;
-    const { source, allowEmpty, balancer } = sourceOf(options.source);
+    const { source, allowEmpty, slowStartMs, balancer } = sourceOf(options.source);
     this.dispatcher = new UpsyncDispatcher({
       ...options,
       upstream: options.name,
       balancer: { ...balancer, ...options.balancer },
     });
-    this.#following = this.#follow(source, { ...options, guard: { allowEmpty, ...options.guard } });
+    this.#following = this.#follow(source, {
+      ...options,
+      slowStartMs: options.slowStartMs ?? slowStartMs,
+      guard: { allowEmpty, ...options.guard },
+    });
   }
 
   get snapshot(): Snapshot | undefined {
@@ -131,19 +137,26 @@ class FollowedUpstream implements Upstream {
 interface Given {
   readonly source: Source;
   readonly allowEmpty: boolean;
+  readonly slowStartMs: number;
   readonly balancer: { readonly seed?: number };
 }
 
 function sourceOf(given: UpstreamOptions['source']): Given {
   if (typeof given !== 'string') {
-    return { source: 'lists' in given ? given : openSource(given), allowEmpty: false, balancer: {} };
+    return {
+      source: 'lists' in given ? given : openSource(given),
+      allowEmpty: false,
+      slowStartMs: 0,
+      balancer: {},
+    };
   }
   const words = given
     .trim()
     .replace(/^upsync\s+/, '')
-    .replace(/;$/, '')
+    .replace(/\s*;$/, '')
     .split(/\s+/);
   const place = { file: 'source', line: 1, folder: process.cwd() };
-  const { source, allowEmpty, seed } = parseUpsyncDirective(words, place);
-  return { source: openSource(source), allowEmpty, balancer: seed === SEED_PER_WORKER ? {} : { seed } };
+  const { source, allowEmpty, slowStartMs, seed } = parseUpsyncDirective(words, place);
+  const balancer = seed === SEED_PER_WORKER ? {} : { seed };
+  return { source: openSource(source), allowEmpty, slowStartMs, balancer };
 }

@@ -53,6 +53,24 @@ describe('createUpstream', () => {
     expect(await ask(upstream)).toBe(backends[1]!.address);
   });
 
+  it.each([
+    ['the directive’s', 'slow_start=30s', {}, 30_000],
+    ['our own option before the directive’s', 'slow_start=30s', { slowStartMs: 5000 }, 5000],
+    ['none', '', {}, 0],
+  ])('ramps servers that name no ramp: %s', async (_case, word, options, expected) => {
+    await put(backends[0]!.address);
+    await put(backends[1]!.address, '{"slow_start":"7s"}');
+    const dump = path.join(folder, 'api.conf');
+    const upstream = create({ source: directive().replace(';', ` ${word};`), dump, ...options });
+    const { servers } = await upstream.ready();
+    const ramps = new Map(servers.map(({ address, slowStartMs }) => [address, slowStartMs]));
+    expect(ramps.get(backends[0]!.address)).toBe(expected);
+    expect(ramps.get(backends[1]!.address)).toBe(7000);
+    expect(upstream.dispatcher.servers).toEqual(servers);
+    await upstream.close();
+    expect((await readFile(dump, 'utf8')).match(/slow_start=\S+/g)).toEqual(['slow_start=7s;']);
+  });
+
   it('starts from the dump when the registry is down', async () => {
     await put(backends[0]!.address, '{"weight":7}');
     const dump = path.join(folder, 'api.conf');
