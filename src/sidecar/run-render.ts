@@ -15,7 +15,7 @@ import { type UpstreamPlan } from '../upsync/upstream-plan.ts';
 import { type NginxBinary } from './nginx-binary.ts';
 import { shownUpstreams, writeIncludes } from './supervisor/include-lists.ts';
 import { makeBase, type Runtime, runtimeIn } from './supervisor/runtime.ts';
-import { lastLists } from './supervisor/start-lists.ts';
+import { lastLists, type ListsFor, startLists } from './supervisor/start-lists.ts';
 
 /** The compiled worker code that the translated configuration loads. */
 const LUA_FILE = fileURLToPath(new URL('../lua/upsync.lua', import.meta.url));
@@ -67,7 +67,8 @@ export class ConfRenderer {
 
   /**
    * Reads the configuration as it is now, writes its translation beside the one in force, and lets nginx check it.
-   * @throws {UpsyncError} what the translator or nginx finds wrong; nothing is left behind.
+   * @throws {UpsyncError} what the translator or nginx finds wrong, or STRONG_DEPENDENCY at the first time; nothing is left
+   *   behind.
    */
   async render(signal: AbortSignal): Promise<Rendered> {
     const { nginx, conf, prefix, globals, logger } = this.#options;
@@ -91,9 +92,10 @@ export class ConfRenderer {
             },
     });
     for (const warning of translation.warnings) logger.warn({ warning }, 'configuration_warning');
-    const bootNow = async () =>
-      withLists(translation.boot, await lastLists(logger)(translation.plans, signal));
-    const boot = await bootNow();
+    const bootWith = async (lists: ListsFor) =>
+      withLists(translation.boot, await lists(translation.plans, signal));
+    // Only the very first start waits for a registry on which it depends.
+    const boot = await bootWith(this.#bootFile === undefined ? startLists(logger) : lastLists(logger));
     if (translation.mode === 'workers') writeBoot(bootFile, boot);
     else await writeIncludes(runtime, boot);
     const written = this.#directory.write(translation);
@@ -127,7 +129,7 @@ export class ConfRenderer {
       },
       // Without Lua the include files are kept up to date anyway.
       refresh: async () => {
-        if (translation.mode === 'workers') writeBoot(bootFile, await bootNow());
+        if (translation.mode === 'workers') writeBoot(bootFile, await bootWith(lastLists(logger)));
       },
     };
   }

@@ -28,6 +28,8 @@ export interface DeliveryStatus {
 
 /** Lists in one `applyMany`, so that one change never waits for thousands of others. */
 const BATCH = 512;
+/** Batches on their way at the same time, each with other upstreams: a worker that is slow to take one list holds up no other. */
+const BATCHES = 4;
 /** Targets without `applyMany`: upstreams in work at the same time. */
 const LANES = 16;
 
@@ -123,10 +125,11 @@ export class Delivery {
   }
 
   #pump(): void {
-    const { intervalMs = 0 } = this.target;
-    const limit = this.target.applyMany ? 1 : LANES;
+    const { intervalMs } = this.target;
+    const paced = intervalMs !== undefined;
+    const limit = paced ? 1 : this.target.applyMany ? BATCHES : LANES;
     if (this.#jobs.size >= limit) return;
-    const pause = this.#lastStart + intervalMs - performance.now();
+    const pause = this.#lastStart + (intervalMs ?? 0) - performance.now();
     if (pause > 0) {
       this.#pause ??= setTimeout(() => {
         this.#pause = undefined;
@@ -134,7 +137,7 @@ export class Delivery {
       }, pause);
       return;
     }
-    const most = this.target.applyMany ? (intervalMs > 0 ? Infinity : BATCH) : limit - this.#jobs.size;
+    const most = this.target.applyMany ? (paced ? Infinity : BATCH) : limit - this.#jobs.size;
     const ready: [string, Slot][] = [];
     for (const entry of this.#slots) {
       if (!entry[1].due || entry[1].busy || entry[1].timer) continue;

@@ -113,7 +113,7 @@ class RegistrySync implements Sync {
   }
 
   update(plans: readonly UpstreamPlan[]): Promise<void> {
-    this.#changing = this.#changing.then(() => this.#change(plans));
+    this.#changing = this.#changing.catch(() => undefined).then(() => this.#change(plans));
     return this.#changing;
   }
 

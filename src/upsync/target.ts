@@ -25,7 +25,10 @@ export interface ApplyReport {
 export interface Target {
   /** For logs and pages: `nginx /run/upsync/control.sock`. */
   readonly description: string;
-  /** Least time between two calls, in milliseconds; the caller gathers changes in between. @default 0 */
+  /**
+   * Least time between two calls, in milliseconds; the caller gathers changes in between, and makes one call at a time.
+   * @default calls for different upstreams may overlap
+   */
   readonly intervalMs?: number;
   apply(snapshot: Snapshot, signal?: AbortSignal): Promise<ApplyReport>;
   /**

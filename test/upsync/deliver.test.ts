@@ -92,6 +92,19 @@ describe('delivering', () => {
     expect(target.lists.get('u9')?.version).toBe(4);
   });
 
+  test('a batch that is slow does not hold up another upstream', async () => {
+    const target = new FakeNginx();
+    const delivery = deliver(target);
+    target.gate = new Promise(() => undefined);
+    delivery.put(list('slow', 1));
+    await turn();
+    target.gate = undefined;
+    delivery.put(list('b', 1));
+    await turn(5);
+    expect(target.lists.has('b')).toBe(true);
+    expect(delivery.status('slow').delivered).toBeUndefined();
+  });
+
   test('an upstream whose target hangs does not hold up another', async () => {
     const applied: string[] = [];
     const delivery = deliver({
