@@ -12,7 +12,7 @@ const MAX_WEIGHT = 65_535;
 
 /**
  * Reads one entry of Consul's `/v1/health/service/…`. The weight is the `weight=` tag, else Consul's own for the entry's state.
- * A server that is tagged `down`, or in maintenance, is critical; one tagged `drain` weighs 0.
+ * A server that is tagged `down`, or in maintenance (its own or its node's), was withdrawn; one tagged `drain` weighs 0.
  * @param isMotan the entry belongs to a Motan group: its `URL_` tag, if any, says where the server is.
  */
 export function readHealthEntry(item: unknown, isMotan: boolean): Result<Provider, RejectedEntry> {
@@ -52,7 +52,8 @@ export function readHealthEntry(item: unknown, isMotan: boolean): Result<Provide
     host,
     port: usedPort,
     weight: attributes.drain ? 0 : attributes.weight,
-    health: attributes.down ? 'critical' : checked,
+    health: checked,
+    ...(attributes.down || isInMaintenance((item as Fields)['Checks']) ? { withdrawn: true } : {}),
     ...(motan === undefined ? {} : { motan }),
   };
   return { ok: true, value: Object.freeze(provider) };
@@ -68,6 +69,12 @@ function worstState(checks: unknown): Health {
     worst = 'warning';
   }
   return worst;
+}
+
+function isInMaintenance(checks: unknown): boolean {
+  return (Array.isArray(checks) ? (checks as unknown[]) : []).some(
+    (check) => isFields(check) && /^_(node|service)_maintenance/.test(textOf(check['CheckID'])),
+  );
 }
 
 function consulWeight(weights: unknown, health: Health): number {

@@ -107,6 +107,7 @@ function sameProvider(a: Provider, b: Provider): boolean {
     a.address === b.address &&
     a.weight === b.weight &&
     a.health === b.health &&
+    a.withdrawn === b.withdrawn &&
     a.motan?.protocol === b.motan?.protocol &&
     a.motan?.path === b.motan?.path &&
     sameParameters(a.motan?.parameters, b.motan?.parameters)

@@ -158,11 +158,11 @@ export class Place {
   }
 }
 
-/** The servers a query asks for: of its port and path, one per address, the healthy one of several. */
+/** The servers a query asks for: not withdrawn, of its port and path, one per address, the healthy one of several. */
 function selected({ providers }: ProviderList, { port, path, consumer }: RegistryQuery): readonly Provider[] {
   const byAddress = new Map<string, Provider>();
   for (const provider of providers) {
-    if (port !== undefined && provider.port !== port) continue;
+    if (provider.withdrawn === true || (port !== undefined && provider.port !== port)) continue;
     if (path !== undefined && provider.motan?.path !== path) continue;
     if (consumer !== undefined && (provider.motan === undefined || !canServe(provider.motan, consumer)))
       continue;

@@ -16,6 +16,8 @@ export interface Provider {
   /** 0..65535; 0 takes no traffic. */
   readonly weight: number;
   readonly health: Health;
+  /** A person took it out (maintenance mode, a `down` tag): it counts as deregistered, not as failing. @default false */
+  readonly withdrawn?: boolean;
   /** The Motan URL of the entry, for a service of a Motan group. */
   readonly motan?: MotanUrl;
 }

@@ -99,7 +99,11 @@ export interface Resolver {
   subscribe(name: string, listener: (resolution: Resolution) => void): Subscription;
   /** The same as an iterable; a slow reader skips what is outdated and always sees the newest. */
   changes(name: string, signal: AbortSignal): AsyncIterable<Resolution>;
-  /** Sets or (undefined) clears the traffic plan of one resource (`rs`), of one name (`rs.a.6379`), or of all (`*`). */
+  /**
+   * Sets or (undefined) clears the traffic plan of one resource (`rs`), of one name (`rs.a.6379`), or of all (`*`); the closest
+   * counts, and a Motan command counts more.
+   * @throws {UpsyncError} BAD_PLAN for an unknown IDC, a negative weight, or no weight above 0.
+   */
   plan(target: string, plan: TrafficPlan | undefined): void;
   /** Names watched now. */
   names(): readonly string[];

@@ -152,7 +152,7 @@ class NameResolver implements Resolver {
     const key =
       target === '*' ? '*' : /\.\d+$/.test(target) ? this.#parse(target).text : target.toLowerCase();
     if (plan === undefined) this.#plans.delete(key);
-    else this.#plans.set(key, checkedPlan(plan));
+    else this.#plans.set(key, checkedPlan(plan, this.#options.topology));
     for (const watch of this.#byName.values()) watch.refresh();
   }
 
@@ -260,15 +260,17 @@ class NameResolver implements Resolver {
   }
 }
 
-function checkedPlan(plan: TrafficPlan): TrafficPlan {
+function checkedPlan(plan: TrafficPlan, topology: Topology): TrafficPlan {
+  const bad = (why: string): UpsyncError =>
+    new UpsyncError('BAD_PLAN', `${why}; the plan before stays in force`);
   const weights = Object.entries(plan.weights);
+  const unknown = weights.find(([idc]) => !topology.idcs.has(idc));
+  if (unknown !== undefined)
+    throw bad(`the traffic plan names ${JSON.stringify(unknown[0])}, which is no configured IDC`);
   if (
     weights.some(([, weight]) => !(weight >= 0 && Number.isFinite(weight))) ||
     weights.every(([, weight]) => weight === 0)
   )
-    throw new UpsyncError(
-      'BAD_PLAN',
-      'a traffic plan needs weights of 0 or more, one of them above 0; the plan before stays',
-    );
+    throw bad('a traffic plan needs weights of 0 or more, one of them above 0');
   return Object.freeze({ weights: Object.freeze({ ...plan.weights }), reason: plan.reason });
 }

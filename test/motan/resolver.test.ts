@@ -241,6 +241,20 @@ describe('what a registry says', () => {
     expect(resolver.resolve(NAME).state).toBe('live');
   });
 
+  it('a server that a person withdrew counts as deregistered, not as failing', async () => {
+    registry.set('b/rs', listOf([]));
+    registry.set('cloud/rs', listOf([]));
+    registry.set('local/rs', listOf(servers(1, 2)));
+    const resolver = start();
+    await resolver.ready(NAME);
+    registry.set('local/rs', listOf([provider(1), provider(2, { health: 'critical', withdrawn: true })]));
+    await until(() => resolver.resolve(NAME).servers.length === 1);
+    expect(resolver.resolve(NAME)).toMatchObject({
+      state: 'live',
+      servers: [{ host: '10.0.0.1', share: 1 }],
+    });
+  });
+
   it('keeps 60 % in use when servers fail everywhere at once', async () => {
     registry.set('b/rs', listOf([]));
     registry.set('cloud/rs', listOf([]));
@@ -300,7 +314,8 @@ describe('traffic plans', () => {
     await until(() => resolver.resolve(NAME).idcs[1]!.share === 1);
   });
 
-  it('refuses a plan without weight', () => {
+  it('refuses a plan without weight or with an IDC nobody knows', () => {
+    expect(() => start().plan('rs', { weights: { z: 1 }, reason: '' })).toThrow('no configured IDC');
     expect(() => start().plan('rs', { weights: { a: 0 }, reason: '' })).toThrow('above 0');
     expect(() => start().plan('rs', { weights: { a: -1 }, reason: '' })).toThrow('0 or more');
   });
