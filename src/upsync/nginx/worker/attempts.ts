@@ -13,12 +13,15 @@ export interface Attempt {
   readonly request: PickRequest;
   /** nginx's id of the client's request, when this is a subrequest or a redirected one; '' otherwise. */
   group: string;
+  /** The next one to use again, while this one is closed. */
+  spare: Attempt | undefined;
 }
 
 const open: Record<number, Attempt | undefined> = {};
 /** Those of subrequests, which have no log phase of their own: they end with the client's request. */
 const grouped: Record<string, Attempt[] | undefined> = {};
-const spare: Attempt[] = [];
+/** Closed ones; a chain costs less than an array, whose end LuaJIT has to search for. */
+let firstSpare: Attempt | undefined;
 /** How many are open, and how many of them are grouped. A request looks for its own only when there is one. */
 export const count = { open: 0, grouped: 0 };
 
@@ -29,14 +32,8 @@ export function attemptOf(id: number): Attempt | undefined {
 
 /** Opens an attempt without allocating, as far as others ended before. */
 export function openAttempt(id: number, upstream: Upstream, group: string): Attempt {
-  const attempt: Attempt = spare.pop() ?? {
-    id,
-    upstream,
-    peer: undefined,
-    startedAt: 0,
-    request: { now: 0, key: '', tried: [] },
-    group: '',
-  };
+  const attempt = firstSpare ?? createAttempt(upstream);
+  firstSpare = attempt.spare;
   attempt.id = id;
   attempt.upstream = upstream;
   open[id] = attempt;
@@ -59,7 +56,8 @@ export function closeAttempt(attempt: Attempt): void {
   const tried = attempt.request.tried;
   while (tried.length > 0) tried.pop();
   if (attempt.group !== '') leaveGroup(attempt);
-  spare.push(attempt);
+  attempt.spare = firstSpare;
+  firstSpare = attempt;
 }
 
 /** Takes the open attempts that belong to the client's request with this id out of their group, to be closed. */
@@ -72,6 +70,11 @@ export function takeGroup(group: string): Attempt[] | undefined {
     count.grouped -= 1;
   }
   return members;
+}
+
+function createAttempt(upstream: Upstream): Attempt {
+  const request: PickRequest = { now: 0, key: '', tried: [] };
+  return { id: 0, upstream, peer: undefined, startedAt: 0, request, group: '', spare: undefined };
 }
 
 function leaveGroup(attempt: Attempt): void {

@@ -16,6 +16,8 @@ export { show } from './show.ts';
  * The dictionary survives a HUP, and its lists win over the boot file's, which are older.
  */
 export function init(bootFile: string): void {
+  // With LuaJIT's default of 500 constants the way of a request is "too long" to be compiled as a whole.
+  jit.opt.start('maxirconst=2000');
   prepare(EVENT_SLOTS);
   const [cycle] = dict.incr(CYCLE, 1);
   self.cycle = cycle ?? 0;
