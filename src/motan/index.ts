@@ -61,6 +61,7 @@ export {
 } from './snapshot-file.ts';
 export { findLocalIp } from './local-ip.ts';
 export { latestChanges } from './latest.ts';
+export { readOnce } from './read-once.ts';
 export {
   canServe,
   createMotanUrl,
@@ -106,4 +107,5 @@ export {
 } from './commands/evaluate.ts';
 export { compilePattern, matchPattern, type PathMatcher } from './commands/pattern.ts';
 export { type CommandPreview, previewCommand, type PreviewInput } from './commands/preview.ts';
+export { type LivePreviewInput, previewLiveCommand } from './commands/preview-live.ts';
 export { type AddressTest, parseRouteRule, type RouteRule } from './commands/route-rule.ts';

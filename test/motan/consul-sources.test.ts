@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
+import { previewLiveCommand } from '../../src/motan/commands/preview-live.ts';
 import { consulDatacenter, consulSources } from '../../src/motan/consul-sources.ts';
 import { createMotanRegistry, type MotanRegistry } from '../../src/motan/motan-registry.ts';
 import { type Resolution, type Resolver } from '../../src/motan/resolution.ts';
@@ -178,6 +179,24 @@ describe('a Motan registry on Consul', () => {
     const mixed = await groups.lookup(parseMotanUrl('motan://127.0.0.1:0/com.x.Y?group=rs.a&mixGroups=rs.b'));
     expect(used(mixed)).toEqual(['rs.a:8001', 'rs.b:8011', 'rs.b:8012']);
     expect(mixed.idcs[0]!.share).toBeCloseTo(1 / 3);
+  });
+
+  it('shows what a command would do to the providers of now', async () => {
+    await provide('rs.a', 8001);
+    await provide('rs.a', 8003, {}, 'com.x.Other');
+    await provide('rs.b', 8011);
+    const { providers } = consulSources({ addresses: [registry.url] });
+    const text = command({ mergeGroups: ['rs.a:1', 'rs.b:3', 'gone:1'] });
+    const input = { providers, command: text, path: 'com.x.Y', group: 'rs.a', localIp: '127.0.0.1' };
+    const { groups, problems } = await previewLiveCommand(input);
+    expect(
+      groups.map(({ group, share, servers }) => [group, share, servers.map(({ port }) => port)]),
+    ).toEqual([
+      ['rs.a', 0.25, [8001]],
+      ['rs.b', 0.75, [8011]],
+      ['gone', 0, []],
+    ]);
+    expect(problems).toMatchObject([{ code: 'EMPTY_GROUP' }]);
   });
 
   it('takes out an interface that vanished from its group', async () => {
