@@ -3,9 +3,6 @@ import type Consul from 'consul';
 import { errorText, UpsyncError } from '../upstream/errors.ts';
 import { type Credentials, loadTls, readToken } from './credentials.ts';
 
-/** Bound of one request to the agent. Milliseconds. */
-const REQUEST_TIMEOUT_MS = 10_000;
-
 /** One instance of a service as it is registered. */
 export interface AgentService {
   readonly id: string;
@@ -31,9 +28,14 @@ export interface ConsulAgent {
 /**
  * Talks to a Consul agent through the `consul` package, which is loaded only then.
  * @param address base URL, `http://127.0.0.1:8500`.
+ * @param timeoutMs bound of each request, milliseconds.
  * @throws {UpsyncError} SOURCE_BAD_OPTIONS for a bad address, SOURCE_CREDENTIALS when a TLS file cannot be read.
  */
-export async function openConsulAgent(address: string, credentials: Credentials): Promise<ConsulAgent> {
+export async function openConsulAgent(
+  address: string,
+  credentials: Credentials,
+  timeoutMs: number,
+): Promise<ConsulAgent> {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (!url || !/^https?:$/.test(url.protocol))
     throw new UpsyncError(
@@ -47,7 +49,7 @@ export async function openConsulAgent(address: string, credentials: Credentials)
     ? { agent: new HttpsAgent({ ...(await loadTls(credentials.tls)), keepAlive: true }) }
     : {};
   // The package's types leave out `timeout`, which its HTTP client takes.
-  const options = { host: url.hostname, port, secure, timeout: REQUEST_TIMEOUT_MS, ...agent };
+  const options = { host: url.hostname, port, secure, timeout: timeoutMs, ...agent };
   return new PackageAgent(new Client(options), url.origin, credentials);
 }
 

@@ -6,6 +6,8 @@ import { type RegistryTls } from './source.ts';
 
 /** Beats per TTL: one may be lost and one be late before the instance counts as dead. */
 const BEATS_PER_TTL = 3;
+/** Least and most that one request to the agent may take: in between, the time from beat to beat. Milliseconds. */
+const REQUEST_MS = { least: 1000, most: 10_000 } as const;
 
 /** How an instance presents itself; see {@link Registrar}. */
 export interface RegistrarOptions {
@@ -74,16 +76,16 @@ export class Registrar {
    */
   async register(): Promise<void> {
     await this.#enqueue(() => this.#register());
-    this.#schedule();
+    this.#schedule(this.#beatMs);
   }
 
   /**
-   * Tells another weight, in force at once.
+   * Tells another weight, in force at once; registers the instance when it is not registered yet.
    * @throws {RangeError} unless 1..65535. @throws {UpsyncError} REGISTRAR_FAILED; the weight is then told at the next registration.
    */
   async setWeight(weight: number): Promise<void> {
     this.#weight = checkedWeight(weight);
-    await this.#enqueue(() => this.#register());
+    await this.register();
   }
 
   /**
@@ -92,7 +94,7 @@ export class Registrar {
    */
   async drain(on = true): Promise<void> {
     this.#isDraining = on;
-    await this.#enqueue(() => this.#register());
+    await this.register();
   }
 
   /**
@@ -139,17 +141,18 @@ export class Registrar {
     );
   }
 
-  #schedule(): void {
+  #schedule(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#ended.signal.aborted) return;
     this.#timer = setTimeout(() => {
       void this.#beat();
-    }, this.#ttlMs / BEATS_PER_TTL);
+    }, ms);
     // Beating is no reason for a process to go on living.
     this.#timer.unref();
   }
 
   async #beat(): Promise<void> {
+    const startedAt = performance.now();
     try {
       await this.#enqueue(async (agent) => {
         if (await agent.pass(this.id)) return;
@@ -159,7 +162,8 @@ export class Registrar {
     } catch (error) {
       this.#warn('beat_failed', error);
     }
-    this.#schedule();
+    // Counted from the start: a beat that hung must not delay the one after it.
+    this.#schedule(Math.max(0, startedAt + this.#beatMs - performance.now()));
   }
 
   async #register(): Promise<void> {
@@ -192,7 +196,8 @@ export class Registrar {
 
   #open(): Promise<ConsulAgent> {
     const { agent = 'http://127.0.0.1:8500', token, tokenFile, tls } = this.#options;
-    this.#agent ??= openConsulAgent(agent, { token, tokenFile, tls }).catch((error: unknown) => {
+    const timeoutMs = Math.min(Math.max(this.#beatMs, REQUEST_MS.least), REQUEST_MS.most);
+    this.#agent ??= openConsulAgent(agent, { token, tokenFile, tls }, timeoutMs).catch((error: unknown) => {
       this.#agent = undefined;
       throw error;
     });
@@ -201,6 +206,10 @@ export class Registrar {
 
   get #ttlMs(): number {
     return this.#options.ttlMs ?? 15_000;
+  }
+
+  get #beatMs(): number {
+    return this.#ttlMs / BEATS_PER_TTL;
   }
 
   #warn(event: string, error: unknown): void {

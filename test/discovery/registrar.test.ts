@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createEmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
 import { Registrar } from '../../src/discovery/registrar.ts';
 import { FakeServer, httpReply } from '../helpers/fake-server.ts';
+import { recordingLogger } from '../helpers/recording-logger.ts';
 import { describeRegistrar } from './registrar.behaviour.ts';
 
 describeRegistrar('the embedded registry', async () => {
@@ -20,6 +21,32 @@ describe('the registrar', () => {
     expect(error).toMatchObject({ code: 'REGISTRAR_FAILED', status: 403 });
     expect(inspect(error, { depth: 10 })).not.toContain('s3cret');
     expect(server.requests[0]).toMatch(/^x-consul-token: s3cret$/im);
+    await registrar.close();
+    await server.stop();
+  });
+
+  it('beats again in time when one beat hangs', async () => {
+    const beats: number[] = [];
+    const server = await FakeServer.start((request, socket) => {
+      if (request.includes('/check/pass/') && beats.push(performance.now()) === 1) return;
+      socket.write(httpReply('null'));
+    });
+    const logger = recordingLogger();
+    const registrar = new Registrar({ agent: server.url, name: 'web', port: 80, ttlMs: 3000, logger });
+    await registrar.register();
+    await vi.waitFor(() => expect(beats).toHaveLength(2), { timeout: 5000 });
+    // The first beat is given up when the second is due, a third of the TTL later, and not another third after that.
+    expect(beats[1]! - beats[0]!).toBeLessThan(1700);
+    expect(logger.events()).toEqual(['service_registered', 'beat_failed']);
+    await registrar.close();
+    await server.stop();
+  });
+
+  it('beats for an instance whose first registration was the telling of a weight', async () => {
+    const server = await FakeServer.start((_request, socket) => void socket.write(httpReply('null')));
+    const registrar = new Registrar({ agent: server.url, name: 'web', port: 80, ttlMs: 60 });
+    await registrar.setWeight(3);
+    await vi.waitFor(() => expect(server.requests.join()).toContain('/check/pass/'));
     await registrar.close();
     await server.stop();
   });
