@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { consulSources } from '../../src/motan/consul-sources.ts';
 import { type Resolution, type Resolver } from '../../src/motan/resolution.ts';
 import { createResolver } from '../../src/motan/resolver.ts';
-import { createTopology } from '../../src/motan/topology.ts';
+import { createTopology, motanGroupMapping } from '../../src/motan/topology.ts';
 import { locateConsul, NO_CONSUL, type RunningConsul, startConsul } from '../helpers/consul.ts';
 import { until } from '../helpers/motan-registry.ts';
 
@@ -71,6 +71,37 @@ else
       await untilSlowly(() => shares(resolver.resolve(`rs.a.${port}`))['b'] === 1);
       await put(a, '/v1/agent/service/register', { ID: '1', Name: 'rs', Address: '127.0.1.1', Port: port });
       await untilSlowly(() => shares(resolver.resolve(`rs.a.${port}`))['a'] === 1);
+    });
+
+    it('obeys a Motan command as soon as it is written', async () => {
+      for (const [group, host] of [
+        ['rs.a', '127.0.1.1'],
+        ['rs.b', '127.0.2.1'],
+      ])
+        await put(b, '/v1/agent/service/register', {
+          ID: group,
+          Name: `motanrpc_${group}`,
+          Address: host,
+          Port: port,
+        });
+      const motan = createResolver({
+        topology: createTopology({
+          local: 'b',
+          idcs: [{ name: 'a' }, { name: 'b' }],
+          mapping: motanGroupMapping(),
+        }),
+        ...consulSources({ addresses: [b.url] }),
+      });
+      const name = `rs.a.${port}`;
+      expect(shares(await motan.ready(name))).toEqual({ a: 1, b: 0 });
+      const command = { clientCommandList: [{ pattern: 'rs.*', mergeGroups: ['rs.b:1'] }] };
+      const start = performance.now();
+      await put(b, '/v1/kv/motan/command/motanrpc_rs.a', command);
+      await until(() => shares(motan.resolve(name))['b'] === 1);
+      console.log(`the switch took ${Math.round(performance.now() - start)} ms from the write`);
+      await put(b, '/v1/kv/motan/command/motanrpc_rs.a', '');
+      await until(() => shares(motan.resolve(name))['a'] === 1);
+      await motan.close();
     });
 
     it('keeps the servers of a datacenter whose Consul is gone, and moves away when they are gone too', async () => {
