@@ -2,7 +2,7 @@ import { loadBoot } from './boot.ts';
 import { CYCLE, dict, prepare } from './dictionary.ts';
 import { EVENT_SLOTS, FAILED, LIST, PROBE, RECOVERED, listen } from './events.ts';
 import { hearOf } from './health.ts';
-import { clock } from './nginx-balancer.ts';
+import { allowLongTraces, clock } from './nginx-balancer.ts';
 import { self } from './self.ts';
 import { markAllStale, markStale, upstreamNumbered } from './upstreams.ts';
 import { startWorker } from './workers.ts';
@@ -16,8 +16,7 @@ export { show } from './show.ts';
  * The dictionary survives a HUP, and its lists win over the boot file's, which are older.
  */
 export function init(bootFile: string): void {
-  // With LuaJIT's default of 500 constants the way of a request is "too long" to be compiled as a whole.
-  jit.opt.start('maxirconst=2000');
+  allowLongTraces();
   prepare(EVENT_SLOTS);
   const [cycle] = dict.incr(CYCLE, 1);
   self.cycle = cycle ?? 0;

@@ -19,6 +19,10 @@ interface Ffi {
   typeof(this: void, name: string): unknown;
 }
 
+interface JitOptions {
+  start(this: void, option: string): void;
+}
+
 const balancer = load('ngx.balancer') as BalancerModule;
 const getRequest = (load('resty.core.base') as BaseModule).get_request;
 const ffi = load('ffi') as Ffi;
@@ -43,6 +47,11 @@ export function requestId(): number {
   // Not as a tail call, which LuaJIT does not compile.
   const id = tonumber(castTo(addressType, getRequest()))!;
   return id;
+}
+
+/** With LuaJIT's default of 500 constants the way of a request is "too long" to be compiled as a whole. */
+export function allowLongTraces(): void {
+  (load('jit.opt') as JitOptions).start('maxirconst=2000');
 }
 
 let last = 0;
