@@ -26,7 +26,11 @@ export interface WorkerState {
 export interface WorkersState {
   /** Another text after nginx was restarted. */
   readonly boot: string;
+  /** How often the configuration was loaded since. */
+  readonly cycle: number;
   readonly generation: number;
+  /** The generation of the newest list: while it stays, no list changed. */
+  readonly lists: number;
   /** Size of the shared dictionary and what is left of it, in bytes (free whole pages). */
   readonly capacity: number;
   readonly free: number;
@@ -50,6 +54,8 @@ export interface NginxState extends WorkersState {
 
 /** What became of the lists of one request. */
 export interface PutAnswer extends WorkersState {
+  /** `lists` before this request. */
+  readonly before: number;
   readonly upstreams: Readonly<
     Record<string, { readonly version: number; readonly generation: number; readonly changed: boolean }>
   >;

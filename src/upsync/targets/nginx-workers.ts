@@ -2,7 +2,13 @@ import { crc32 } from 'node:zlib';
 import { type Result, UpsyncError } from '../../upstream/errors.ts';
 import { type Logger } from '../../upstream/logger.ts';
 import { type Snapshot } from '../../upstream/snapshot.ts';
-import { NginxControl, type NginxState, type PutAnswer, type WorkersState } from '../nginx/control.ts';
+import {
+  NginxControl,
+  type NginxState,
+  type PutAnswer,
+  type UpstreamState,
+  type WorkersState,
+} from '../nginx/control.ts';
 import { encodeServers } from '../nginx/wire.ts';
 import { type ApplyReport, type Target, type WorkerReport } from '../target.ts';
 
@@ -32,6 +38,14 @@ interface Given {
   readonly crc: number;
 }
 
+/** The lists of one nginx process and configuration. */
+interface Heard {
+  readonly boot: string;
+  readonly cycle: number;
+  lists: number;
+  readonly upstreams: Map<string, Pick<UpstreamState, 'version' | 'crc' | 'generation'>>;
+}
+
 /** A target for the workers of the nginx behind `socketPath`. It may be created before nginx runs. */
 export function createNginxWorkersTarget(options: NginxWorkersOptions): NginxWorkersTarget {
   return new NginxWorkers(options);
@@ -43,8 +57,8 @@ class NginxWorkers implements NginxWorkersTarget {
   readonly #logger: Logger;
   readonly #ackTimeoutMs: number;
   readonly #given = new Map<string, Given>();
-  /** CRC-32 of each upstream's list in nginx, as last heard. */
-  readonly #heard = new Map<string, number>();
+  /** What nginx has, as last heard. Kept up to date by what it answers, so that thousands need not be asked for again. */
+  #heard: Heard | undefined;
 
   constructor(options: NginxWorkersOptions) {
     this.description = `nginx ${options.socketPath}`;
@@ -72,31 +86,35 @@ class NginxWorkers implements NginxWorkersTarget {
       ...(signal && { signal }),
     });
     this.#warnOfLag(answer);
+    // If somebody else changed lists in between, the next question is for all of them.
+    if (isUpToDate(this.#heard, answer, answer.before)) this.#heard.lists = answer.lists;
+    else this.#heard = undefined;
     return snapshots.map((snapshot) => this.#settle(snapshot, answer));
   }
 
   async reports(signal?: AbortSignal): Promise<readonly ApplyReport[]> {
-    const state = await this.state(signal);
+    let now: WorkersState = await this.#control.workers(signal);
+    if (!isUpToDate(this.#heard, now, now.lists)) now = await this.state(signal);
     const reports: ApplyReport[] = [];
     for (const [upstream, { version, crc }] of this.#given) {
-      const inNginx = state.upstreams[upstream];
+      const inNginx = this.#heard?.upstreams.get(upstream);
       // Compared by content: versions of the dictionary start again with each nginx.
       if (inNginx?.crc !== crc || inNginx.version === 0) continue;
-      reports.push({ upstream, version, workers: workerReports(state, upstream, inNginx, version) });
+      reports.push({ upstream, version, workers: workerReports(now, upstream, inNginx, version) });
     }
     return reports;
   }
 
   async state(signal?: AbortSignal): Promise<NginxState> {
     const state = await this.#control.state(signal);
-    this.#heard.clear();
-    for (const [upstream, { version, crc }] of Object.entries(state.upstreams))
-      if (version > 0) this.#heard.set(upstream, crc);
+    const { boot, cycle, lists } = state;
+    this.#heard = { boot, cycle, lists, upstreams: new Map(Object.entries(state.upstreams)) };
     return state;
   }
 
   differs(snapshot: Snapshot): boolean {
-    return this.#heard.get(snapshot.upstream) !== crcOf(snapshot);
+    const inNginx = this.#heard?.upstreams.get(snapshot.upstream);
+    return inNginx === undefined || inNginx.version === 0 || inNginx.crc !== crcOf(snapshot);
   }
 
   async close(): Promise<void> {
@@ -118,7 +136,8 @@ class NginxWorkers implements NginxWorkersTarget {
     }
     const crc = crcOf(snapshot);
     this.#given.set(upstream, { version, crc });
-    this.#heard.set(upstream, crc);
+    const { generation } = accepted;
+    this.#heard?.upstreams.set(upstream, { version: accepted.version, crc, generation });
     const workers = workerReports(answer, upstream, accepted, version);
     if (
       answer.workers.length > 0 &&
@@ -148,6 +167,10 @@ class NginxWorkers implements NginxWorkersTarget {
       'workers_lag',
     );
   }
+}
+
+function isUpToDate(heard: Heard | undefined, { boot, cycle }: WorkersState, lists: number): heard is Heard {
+  return heard?.boot === boot && heard.cycle === cycle && heard.lists === lists;
 }
 
 /** Each started worker, with the version when it uses it. */

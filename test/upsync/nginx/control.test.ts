@@ -9,7 +9,7 @@ import { NginxControl } from '../../../src/upsync/nginx/control.ts';
 import { createNginxWorkersTarget } from '../../../src/upsync/targets/nginx-workers.ts';
 
 const WORKER = { id: 0, pid: 7, generation: 5, bad: {} };
-const COMMON = { boot: 'b', generation: 5, capacity: 100, free: 50 };
+const COMMON = { boot: 'b', cycle: 1, lists: 5, before: 4, generation: 5, capacity: 100, free: 50 };
 
 describe('the client of the control socket', () => {
   let folder: string;
@@ -46,8 +46,8 @@ describe('the client of the control socket', () => {
       answer(400, { error: { code: 'BAD_LISTS', message: 'line 3 is wrong' } }),
       'TARGET_REFUSED',
     ],
-    ['that never comes', (() => undefined), 'TARGET_TIMEOUT'],
-    ['that is cut off', ((_, response) => response.destroy()), 'TARGET_UNREACHABLE'],
+    ['that never comes', () => undefined, 'TARGET_TIMEOUT'],
+    ['that is cut off', (_, response) => response.destroy(), 'TARGET_UNREACHABLE'],
   ])('names an answer %s', async (_what, listener, code) => {
     await serve(listener);
     const control = new NginxControl({ socketPath, timeoutMs: 200 });

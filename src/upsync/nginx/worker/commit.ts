@@ -1,4 +1,4 @@
-import { RESERVE, dict, numberAt, textAt, hashAt, hashToFlags } from './dictionary.ts';
+import { LISTS, RESERVE, dict, numberAt, textAt, hashAt, hashToFlags } from './dictionary.ts';
 import { type ListUpdate } from './body.ts';
 import { LIST, publish } from './events.ts';
 import { type Upstream } from './upstream.ts';
@@ -52,5 +52,6 @@ export function announce(commits: readonly Commit[]): number {
   if (accepted.length > SINGLE_EVENTS) generation = publish(LIST, 0, 0);
   else for (const upstream of accepted) generation = publish(LIST, upstream.number, 0);
   for (const upstream of accepted) dict.safe_set(upstream.generationKey, generation, 0, upstream.number);
+  if (generation > 0) dict.safe_set(LISTS, generation);
   return generation;
 }

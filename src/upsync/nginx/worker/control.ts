@@ -1,8 +1,9 @@
 import { type BodyError, type ListUpdate, parseLists } from './body.ts';
 import { type Commit, announce, commitList } from './commit.ts';
-import { BOOT, GENERATION, dict, hashAt, numberAt, textAt } from './dictionary.ts';
+import { BOOT, GENERATION, LISTS, dict, hashAt, numberAt, textAt } from './dictionary.ts';
 import { jsonMember, jsonNumber, jsonObject, jsonText } from './json.ts';
 import { lock, unlock } from './lock.ts';
+import { self } from './self.ts';
 import { all, upstreamNamed } from './upstreams.ts';
 import { allReached, workerStates } from './workers.ts';
 
@@ -31,13 +32,14 @@ function putLists(): void {
     return respondError(400, 'BAD_LISTS', `line ${updates.line} ${updates.reason}; nothing was changed`, []);
   if (!lock(LOCK_SECONDS))
     return respondError(503, 'BUSY', 'another request is changing lists; nothing was changed', []);
+  const before = numberAt(LISTS);
   const commits: Commit[] = [];
   const unknown: string[] = [];
   const [done, result] = pcall(commitAll, updates, commits, unknown);
   unlock();
   if (!done) return respondError(500, 'INTERNAL', tostring(result), []);
   waitForWorkers(result);
-  report(commits, unknown, result);
+  report(commits, unknown, result, before);
 }
 
 function commitAll(updates: readonly ListUpdate[], commits: Commit[], unknown: string[]): number {
@@ -60,7 +62,12 @@ function waitForWorkers(generation: number): void {
   }
 }
 
-function report(commits: readonly Commit[], unknown: readonly string[], generation: number): void {
+function report(
+  commits: readonly Commit[],
+  unknown: readonly string[],
+  generation: number,
+  before: number,
+): void {
   const accepted: string[] = [];
   const failed: string[] = [];
   const free = dict.free_space();
@@ -89,6 +96,7 @@ function report(commits: readonly Commit[], unknown: readonly string[], generati
     );
   }
   const members = common();
+  members.push(jsonMember('before', jsonNumber(before)));
   members.push(jsonMember('upstreams', jsonObject(accepted)), jsonMember('failed', jsonObject(failed)));
   respond(status, jsonObject(members));
 }
@@ -118,7 +126,9 @@ function common(): string[] {
   }
   return [
     jsonMember('boot', jsonText(textAt(BOOT) ?? '')),
+    jsonMember('cycle', jsonNumber(self.cycle)),
     jsonMember('generation', jsonNumber(numberAt(GENERATION))),
+    jsonMember('lists', jsonNumber(numberAt(LISTS))),
     jsonMember('capacity', jsonNumber(dict.capacity())),
     jsonMember('free', jsonNumber(dict.free_space())),
     jsonMember('workers', `[${table.concat(workers, ',')}]`),
@@ -128,6 +138,7 @@ function common(): string[] {
 function states(): string {
   const members: string[] = [];
   for (const upstream of all) {
+    if (members.length % PAUSE_EVERY === PAUSE_EVERY - 1) pause();
     members.push(
       jsonMember(
         upstream.name,
@@ -158,8 +169,9 @@ function isBodyError(parsed: ListUpdate[] | BodyError): parsed is BodyError {
   return (parsed as BodyError).reason !== undefined;
 }
 
+/** Lets requests have their turn; not 0, which nginx without OpenResty's patches warns about. */
 function pause(): void {
-  ngx.sleep(0);
+  ngx.sleep(0.001);
 }
 
 function errorObject(code: string, message: string, more: readonly string[]): string {

@@ -9,6 +9,7 @@ import { DICTIONARY } from './names.ts';
  * | `boot` | a random text; another one after nginx was restarted | |
  * | `cycle` | how often the configuration was loaded since | |
  * | `n` | the generation: how many events there were | |
+ * | `lists` | the generation of the newest list of all | |
  * | `e/<slot>` | an event (events.ts) | its number |
  * | `v/<upstream>` | the version in force | CRC-32 of its list's text, as a signed number |
  * | `g/<upstream>` | the generation from which that version is in force | the upstream's number |
@@ -25,6 +26,7 @@ export const RESERVE = 65_536;
 export const BOOT = 'boot';
 export const CYCLE = 'cycle';
 export const GENERATION = 'n';
+export const LISTS = 'lists';
 const UPSTREAM_NUMBERS = 'ids';
 
 /** A number kept under `key`, 0 when there is none. */
@@ -61,6 +63,7 @@ export function prepare(eventSlots: readonly string[]): void {
   dict.safe_add(BOOT, randomText());
   dict.safe_add(CYCLE, 0);
   dict.safe_add(GENERATION, 0);
+  dict.safe_add(LISTS, 0);
   dict.safe_add(UPSTREAM_NUMBERS, 0);
   for (const slot of eventSlots) dict.safe_add(slot, 0);
 }

@@ -191,6 +191,19 @@ describe('lists pushed to nginx', () => {
     expect((await proxy.get()).body).toBe(b);
   });
 
+  it('are missed when somebody else changed them', async () => {
+    const snapshot = proxy.snapshot([createServer(b)]);
+    await proxy.target.apply(snapshot);
+    expect(await proxy.target.reports()).toHaveLength(1);
+    const other = createNginxWorkersTarget({ socketPath: proxy.nginx.socketPath, logger: SILENT });
+    await other.apply(proxy.snapshot([createServer(c)]));
+    await other.close();
+    expect(await proxy.target.reports()).toEqual([]);
+    await proxy.target.apply(snapshot);
+    expect(await proxy.target.reports()).toHaveLength(1);
+    expect(proxy.target.differs(snapshot)).toBe(false);
+  });
+
   it('change 200 times under load without a failed request, a new worker or a share that is off', async () => {
     const pids = proxy.nginx.workerPids();
     const load = spawn('wrk', ['-t1', '-c16', '-d4s', `${proxy.nginx.url}/`]);
