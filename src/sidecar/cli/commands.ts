@@ -8,6 +8,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./nginx.ts')).nginxCommand,
   },
   {
+    name: 'run',
+    summary: 'keep lists in step beside an nginx that somebody else starts',
+    load: async () => (await import('./run.ts')).runCommand,
+  },
+  {
     name: 'check',
     summary: 'try everything that could go wrong, with a remedy for each',
     load: async () => (await import('./check.ts')).checkCommand,

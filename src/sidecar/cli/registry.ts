@@ -1,11 +1,15 @@
 import { Command } from 'commander';
 import { createEmbeddedRegistry } from '../../discovery/embedded/registry.ts';
+import type { LogLevel } from '../engine-config.ts';
+import { createLogger, defaultLevel } from '../log.ts';
 import type { CliContext } from './command.ts';
+import { logLevelOption } from './log-level-option.ts';
 import { untilAborted } from './until-aborted.ts';
 
 interface RegistryFlags {
   readonly listen: string;
   readonly data?: string;
+  readonly logLevel?: LogLevel;
 }
 
 /** `upsync registry`. */
@@ -17,13 +21,20 @@ export function registryCommand(context: CliContext): Command {
     )
     .option('--listen <address>', 'host:port to listen on; port 0 takes a free one', '127.0.0.1:8500')
     .option('--data <file>', 'keep everything in this file, written whole after each change')
+    .addOption(logLevelOption())
     .addHelpText(
       'after',
       '\nExample: upsync registry --listen 127.0.0.1:8500 --data /var/lib/upsync/registry.json',
     )
-    .action(async ({ listen, data }: RegistryFlags) => {
+    .action(async ({ listen, data, logLevel }: RegistryFlags) => {
+      const logger = createLogger({
+        component: 'registry',
+        level: logLevel ?? defaultLevel(context.env),
+        write: context.stderr,
+      });
       const registry = await createEmbeddedRegistry({
         listen,
+        logger,
         ...(data !== undefined && { dataFile: data }),
       });
       context.stdout(`registry listens on ${registry.url}\n`);
