@@ -63,7 +63,7 @@ export class DirectiveParameters {
   text(name: ParameterName): string | undefined {
     const value = this.#values.get(name)?.[0];
     if (value === undefined) return undefined;
-     
+
     if (value === '' || /[\x00-\x1f\x7f]/.test(value))
       throw bad(`"${name}" in the "upsync" directive needs a value without control characters`);
     return value;

@@ -37,7 +37,7 @@ export function parseRegistryAddress(text: string): RegistryAddress {
     if (separator === '/') break;
     rest = rest.slice(1);
   }
-   
+
   if (/[\x00-\x20\x7f#]/.test(rest))
     throw bad(`the path in ${shown(text)} has a blank, a "#" or a control character`);
   return { addresses: [...new Set(addresses)], path: rest };

@@ -263,11 +263,13 @@ describe('UpsyncDispatcher', () => {
       const { server } = message as { server?: Server };
       return events.push(`${String(name)} ${server?.address ?? ''}`);
     };
-    for (const name of ['upsync:dispatcher:pick', 'upsync:dispatcher:failure', 'upsync:dispatcher:list']) subscribe(name, listener);
+    for (const name of ['upsync:dispatcher:pick', 'upsync:dispatcher:failure', 'upsync:dispatcher:list'])
+      subscribe(name, listener);
     const dispatcher = dispatcherOf([]);
     await dispatcher.apply(snapshot(1, [createServer(dead), createServer(backends[0]!.address)]));
     await get(dispatcher);
-    for (const name of ['upsync:dispatcher:pick', 'upsync:dispatcher:failure', 'upsync:dispatcher:list']) unsubscribe(name, listener);
+    for (const name of ['upsync:dispatcher:pick', 'upsync:dispatcher:failure', 'upsync:dispatcher:list'])
+      unsubscribe(name, listener);
     expect(events).toEqual([
       'upsync:dispatcher:list ',
       `upsync:dispatcher:pick ${dead}`,

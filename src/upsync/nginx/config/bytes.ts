@@ -3,7 +3,6 @@
  * comes out unchanged and offsets are byte offsets. These two cross over to and from ordinary (UTF-8) text.
  */
 export function toText(bytes: string): string {
-   
   return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
