@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { runtimeFor } from '../../src/sidecar/supervisor/runtime.ts';
+import { controlSocketIn } from './control-socket.ts';
 import { freePorts, listening, start } from './child.ts';
 import { PROGRAM, startRegistry, type Registry } from './registry.ts';
 
@@ -49,7 +49,7 @@ export async function startFleet(upstreams: number, servers: number): Promise<Fl
   return {
     pid: main.pid,
     registry,
-    controlSocket: runtimeFor(path.join(folder, 'run'), configuration, `${folder}/`).controlSocket,
+    controlSocket: controlSocketIn(path.join(folder, 'run')),
     startMs: performance.now() - begun,
     stop: async () => {
       await main.stop();

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { NGINX } from './backends.ts';
 import { freePorts, listening, start, type Child } from './child.ts';
 import { nginxWorkers, processTree } from './process-usage.ts';
-import { runtimeFor } from '../../src/sidecar/supervisor/runtime.ts';
+import { controlSocketIn } from './control-socket.ts';
 import { PROGRAM, startRegistry, type Registry } from './registry.ts';
 
 /** The ways nginx is kept in step that are compared. */
@@ -61,7 +61,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     port,
     masterPid,
     registry,
-    controlSocket: () => runtimeFor(path.join(folder, 'run'), configuration, `${folder}/`).controlSocket,
+    controlSocket: () => controlSocketIn(path.join(folder, 'run')),
     workers: () => nginxWorkers(masterPid()),
     pids: () => [...processTree(main.pid), ...(helper === undefined ? [] : processTree(helper.pid))],
     change: async (next) => {
