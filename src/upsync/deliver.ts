@@ -2,7 +2,7 @@ import { errorText, type Result, UpsyncError } from '../upstream/errors.ts';
 import { type Logger } from '../upstream/logger.ts';
 import { type Snapshot } from '../upstream/snapshot.ts';
 import { applyChannel, type ApplyMessage } from './channels.ts';
-import { createSlot, isUnfinished, markLost, type Slot } from './delivery-slot.ts';
+import { createSlot, endRest, isUnfinished, markLost, restAfter, type Slot } from './delivery-slot.ts';
 import { type ApplyReport, type Target, type WorkerReport } from './target.ts';
 
 export interface DeliveryOptions {
@@ -26,7 +26,7 @@ export interface DeliveryStatus {
   readonly error: string | undefined;
 }
 
-/** Lists in one `applyMany`, so that one change never waits for thousands of others. */
+/** Lists in one `applyMany`: one change never waits for thousands of others. */
 const BATCH = 512;
 /** Batches on their way at the same time, each with other upstreams: a worker that is slow to take one list holds up no other. */
 const BATCHES = 4;
@@ -43,7 +43,7 @@ export class Delivery {
   readonly #slots = new Map<string, Slot>();
   readonly #jobs = new Set<{ abort: AbortController; done: Promise<void> }>();
   readonly #check: NodeJS.Timeout | undefined;
-  #seen: ReadonlyMap<string, ApplyReport> = new Map();
+  #seen = new Map<string, ApplyReport>();
   #pumping: NodeJS.Immediate | undefined;
   #pause: NodeJS.Timeout | undefined;
   #lastStart = -Infinity;
@@ -64,12 +64,8 @@ export class Delivery {
   put(snapshot: Snapshot): void {
     if (this.#closed) return;
     const slot = this.#slots.get(snapshot.upstream);
-    if (slot) {
-      slot.wanted = snapshot;
-      slot.due = true;
-    } else {
-      this.#slots.set(snapshot.upstream, createSlot(snapshot, this.#options.random));
-    }
+    if (slot) Object.assign(slot, { wanted: snapshot, due: true });
+    else this.#slots.set(snapshot.upstream, createSlot(snapshot, this.#options.random));
     this.#schedule();
   }
 
@@ -96,6 +92,7 @@ export class Delivery {
     if (this.#closed) return;
     if (graceMs > 0) {
       const deadline = performance.now() + graceMs;
+      for (const slot of this.#slots.values()) endRest(slot);
       while (performance.now() < deadline && [...this.#slots.values()].some(isUnfinished)) {
         this.#pump();
         const left = Math.max(0, deadline - performance.now());
@@ -184,14 +181,18 @@ export class Delivery {
       const result = results[index]!;
       if (result.ok) {
         slot.delivered = result.value;
+        this.#seen.set(upstream, result.value);
         slot.error = undefined;
         slot.lagging = 0;
         slot.backoff.reset();
+        slot.restMs = restAfter(snapshots[index]!);
+        if (slot.restMs > 0 && !this.#closed) this.#wakeAfter(slot, slot.restMs);
       } else {
         if (slot.error === undefined) news.push(upstream);
         slot.error = errorText(result.error);
+        slot.restMs = 0;
         slot.due = true;
-        if (this.#slots.get(upstream) === slot && !this.#closed) this.#retryLater(slot);
+        if (this.#slots.get(upstream) === slot && !this.#closed) this.#wakeAfter(slot, slot.backoff.next());
       }
     }
     if (news.length > 0 && !this.#closed) this.#report(news, failed[0]!);
@@ -228,11 +229,11 @@ export class Delivery {
     }
   }
 
-  #retryLater(slot: Slot): void {
+  #wakeAfter(slot: Slot, delayMs: number): void {
     slot.timer = setTimeout(() => {
       slot.timer = undefined;
       this.#schedule();
-    }, slot.backoff.next());
+    }, delayMs);
     slot.timer.unref();
   }
 

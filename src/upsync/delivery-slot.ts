@@ -4,6 +4,7 @@ import { type ApplyReport } from './target.ts';
 
 /** Checks in a row that a worker may be behind before its list is sent again. */
 const PATIENCE = 3;
+const REST_MS_PER_SERVER = 0.02;
 
 /** How far one target is with one upstream. */
 export interface Slot {
@@ -18,8 +19,10 @@ export interface Slot {
   /** Checks in a row that found a worker behind. */
   lagging: number;
   readonly backoff: Backoff;
-  /** Runs while a failed attempt waits for its next try. */
+  /** Runs while a failed attempt waits for its next try, or a list that was taken for the end of its rest. */
   timer: NodeJS.Timeout | undefined;
+  /** Length of the rest that `timer` stands for; 0 when it stands for a pause after a failure. */
+  restMs: number;
   error: string | undefined;
 }
 
@@ -33,8 +36,25 @@ export function createSlot(wanted: Snapshot, random: (() => number) | undefined)
     lagging: 0,
     backoff: new Backoff({ baseMs: 100, capMs: 2000, ...(random && { random }) }),
     timer: undefined,
+    restMs: 0,
     error: undefined,
   };
+}
+
+/**
+ * Rest of one upstream after a list was taken, in milliseconds: rebuilding a list of thousands takes a worker milliseconds,
+ * and a burst of changes must not keep it from serving. The first change of a burst never waits for it.
+ */
+export function restAfter({ servers }: Snapshot): number {
+  return Math.floor(servers.length * REST_MS_PER_SERVER);
+}
+
+/** Ends a rest early, so that the newest list is not lost when its delivery ends. */
+export function endRest(slot: Slot): void {
+  if (slot.restMs === 0) return;
+  clearTimeout(slot.timer);
+  slot.timer = undefined;
+  slot.restMs = 0;
 }
 
 /** True while there is something to wait for that is not a pause after a failure. */

@@ -61,6 +61,34 @@ describe('delivering', () => {
     expect(Math.max(...target.calls.map((call) => call.length))).toBeLessThanOrEqual(512);
   });
 
+  test('a long list rests before the next one, so that a burst does not keep the workers busy', async () => {
+    const target = new FakeNginx();
+    const delivery = deliver(target);
+    const servers = Array.from({ length: 5000 }, (_, at) => createServer(`10.0.${at >> 8}.${at & 255}:80`));
+    for (let version = 1; version <= 50; version++) {
+      delivery.put({ ...list('a', version), servers });
+      await turn(10);
+    }
+    expect(target.calls.length).toBeLessThan(10);
+    await turn(100);
+    expect(target.lists.get('a')?.version).toBe(50);
+  });
+
+  test('the newest list is not lost when delivery ends during a rest', async () => {
+    const target = new FakeNginx();
+    const delivery = deliver(target);
+    const servers = Array.from({ length: 5000 }, (_, at) => createServer(`10.0.${at >> 8}.${at & 255}:80`));
+    delivery.put({ ...list('a', 1), servers });
+    await turn();
+    delivery.put({ ...list('a', 2), servers });
+    await turn();
+    expect(target.lists.get('a')?.version).toBe(1);
+    const closed = delivery.close(50);
+    await turn(60);
+    await closed;
+    expect(target.lists.get('a')?.version).toBe(2);
+  });
+
   test('while one list is on its way, only the newest of the later ones follows', async () => {
     const target = new FakeNginx();
     const delivery = deliver(target);
