@@ -79,7 +79,7 @@ async function fillRegistry(registry: EmbeddedRegistry, ports: readonly number[]
 async function writeConfiguration({ directory, registry, proxy, backends }: Places): Promise<void> {
   const example = await readFile(EXAMPLE, 'utf8');
   const ours = example
-    .replace('127.0.0.1:8500', `127.0.0.1:${registry}`)
+    .replaceAll('127.0.0.1:8500', `127.0.0.1:${registry}`)
     .replace('listen 127.0.0.1:8080', `listen 127.0.0.1:${proxy}`)
     .replace('server 127.0.0.1:9001', `server 127.0.0.1:${backends[0]}`);
   await writeFile(path.join(directory, 'nginx.conf'), ours);
