@@ -100,8 +100,8 @@ export class EngineProcess {
       const delayMs = this.#delayMs;
       this.#delayMs = Math.min(delayMs * 2, this.#options.maxDelayMs ?? 10_000);
       // It ends by itself, with 0, when a new configuration needs another engine.
-      if (why.code === 0) logger.info({ pid: child.pid, restartInMs: delayMs }, 'engine_ended');
-      else logger.error({ pid: child.pid, ...why, restartInMs: delayMs }, 'engine_died');
+      if (why.code === 0) logger.info({ engine: child.pid, restartInMs: delayMs }, 'engine_ended');
+      else logger.error({ engine: child.pid, ...why, restartInMs: delayMs }, 'engine_died');
       this.#retry = setTimeout(() => {
         this.#retry = undefined;
         this.#start();
@@ -112,7 +112,7 @@ export class EngineProcess {
       end({ ...(code !== null && { code }), ...(signal !== null && { signal }) }),
     );
     if (child.pid === undefined) return;
-    logger.debug({ pid: child.pid }, 'engine_started');
+    logger.debug({ engine: child.pid }, 'engine_started');
     onStart?.();
   }
 }

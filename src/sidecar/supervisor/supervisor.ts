@@ -87,7 +87,7 @@ export class Supervisor {
       if (!(await this.#passes(preparation))) return false;
       // The engine of a supervisor that was killed goes on as long as nginx does.
       await endProcess(left.engine);
-      logger.warn({ pid: left.master.pid }, 'nginx_of_dead_supervisor_adopted');
+      logger.warn({ nginx: left.master.pid }, 'nginx_of_dead_supervisor_adopted');
       await this.#adopt(adoptMaster(left.master.pid), preparation);
     } else if (!(await this.#launch(preparation))) return false;
     writePidFile(preparation.pidPath, process.pid);
@@ -95,7 +95,7 @@ export class Supervisor {
     this.#saveState();
     this.#workers.start();
     logger.info(
-      { pid: this.#master?.pid, mode: preparation.mode, upstreams: preparation.plans.length },
+      { nginx: this.#master?.pid, mode: preparation.mode, upstreams: preparation.plans.length },
       'nginx_started',
     );
     if (preparation.mode === 'reload' && preparation.plans.length > 0)
@@ -107,7 +107,7 @@ export class Supervisor {
   async wait(): Promise<number> {
     const { code, signal } = await this.#ended;
     if (!this.#stop.signal.aborted) {
-      this.#options.logger.error({ pid: this.#master?.pid, code, signal }, 'nginx_ended_by_itself');
+      this.#options.logger.error({ nginx: this.#master?.pid, code, signal }, 'nginx_ended_by_itself');
       this.#workers.endOrphans(this.#options.logger);
     }
     return signal === undefined ? (code ?? 0) : 128 + (constants.signals[signal] ?? 0);
@@ -176,7 +176,7 @@ export class Supervisor {
     preparation.activate();
     this.#watch(master);
     if (!(await hupAndVerify(master)))
-      this.#options.logger.error({ pid: master.pid, see: SEE }, 'nginx_kept_old_configuration');
+      this.#options.logger.error({ nginx: master.pid, see: SEE }, 'nginx_kept_old_configuration');
   }
 
   async #passes(preparation: Preparation): Promise<boolean> {
@@ -209,7 +209,7 @@ export class Supervisor {
     if (!(await hupAndVerify(master))) {
       before.activate();
       next.discard();
-      logger.error({ pid: master.pid, see: SEE }, 'nginx_kept_old_configuration');
+      logger.error({ nginx: master.pid, see: SEE }, 'nginx_kept_old_configuration');
       return;
     }
     this.#current = next;
@@ -221,7 +221,7 @@ export class Supervisor {
     }
     this.#configureEngine();
     this.#saveState();
-    logger.info({ pid: master.pid, upstreams: next.plans.length }, 'configuration_reloaded');
+    logger.info({ nginx: master.pid, upstreams: next.plans.length }, 'configuration_reloaded');
   }
 
   async #upgrade(): Promise<void> {
@@ -235,7 +235,7 @@ export class Supervisor {
     if (!this.#options.daemon) return;
     const master = await waitForNewMaster(old, runtime.nginxPid, this.#stop.signal);
     if (!master) {
-      logger.error({ pid: old.pid, see: SEE }, 'binary_upgrade_failed');
+      logger.error({ nginx: old.pid, see: SEE }, 'binary_upgrade_failed');
       return;
     }
     this.#old = old;
@@ -244,7 +244,7 @@ export class Supervisor {
     this.#watch(master);
     this.#configureEngine();
     this.#saveState();
-    logger.info({ pid: master.pid, oldPid: old.pid }, 'binary_upgraded');
+    logger.info({ nginx: master.pid, before: old.pid }, 'binary_upgraded');
   }
 
   #watch(master: NginxMaster): void {
@@ -261,7 +261,7 @@ export class Supervisor {
       // The new program ended: the old one is nginx again.
       this.#master = this.#old;
       this.#old = undefined;
-      this.#options.logger.warn({ pid: this.#master.pid }, 'binary_upgrade_undone');
+      this.#options.logger.warn({ nginx: this.#master.pid }, 'binary_upgrade_undone');
     } else this.#end(end);
     if (this.#master !== master) {
       this.#configureEngine();
