@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Server } from '../upstream/server.ts';
 import { type ApplyMessage, applyChannel } from '../upsync/channels.ts';
 import { type UpstreamStatus } from '../upsync/upstream-status.ts';
 
@@ -12,6 +13,13 @@ export interface Metrics {
 /** Bounds of `upsync_apply_seconds`: a push takes milliseconds, a reload up to seconds. */
 const APPLY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+// What a server counts as, the strongest word first: a backup that is down serves nothing.
+function stateOf({ down, drain, backup }: Server): 'up' | 'down' | 'backup' | 'drain' {
+  if (down) return 'down';
+  if (drain) return 'drain';
+  return backup ? 'backup' : 'up';
+}
+
 /** Makes the metrics; all but the apply times are read from `status` when asked for, so they cost nothing in between. */
 export function createMetrics(status: () => readonly UpstreamStatus[]): Metrics {
   const registers = [new Registry()];
@@ -21,10 +29,11 @@ export function createMetrics(status: () => readonly UpstreamStatus[]): Metrics 
   const counter = (name: string, help: string) =>
     new Counter({ name, help, labelNames: ['upstream'], registers });
 
-  const servers = gauge('upsync_upstream_servers', 'Servers of an upstream by state: up, down, backup.', [
-    'upstream',
-    'state',
-  ]);
+  const servers = gauge(
+    'upsync_upstream_servers',
+    'Servers of an upstream by state: up, down, backup, drain.',
+    ['upstream', 'state'],
+  );
   const version = gauge('upsync_list_version', 'Version of the list in use; counts changes in this process.');
   const worker = gauge(
     'upsync_worker_version',
@@ -63,11 +72,9 @@ export function createMetrics(status: () => readonly UpstreamStatus[]): Metrics 
 
   const fill = (one: UpstreamStatus): void => {
     const upstream = one.name;
-    const down = one.servers.filter((server) => server.down).length;
-    const backup = one.servers.filter((server) => server.backup && !server.down).length;
-    servers.set({ upstream, state: 'up' }, one.servers.length - down - backup);
-    servers.set({ upstream, state: 'down' }, down);
-    servers.set({ upstream, state: 'backup' }, backup);
+    const states = { up: 0, down: 0, backup: 0, drain: 0 };
+    for (const server of one.servers) states[stateOf(server)]++;
+    for (const [state, count] of Object.entries(states)) servers.set({ upstream, state }, count);
     version.set({ upstream }, one.version);
     age.set({ upstream }, one.ageMs / 1000);
     ready.set({ upstream }, one.ready ? 1 : 0);

@@ -4,76 +4,132 @@
  */
 export const PAGE_SCRIPT = String.raw`
 const byId = (id) => document.getElementById(id);
-const element = (name, text, className) => {
+const element = (name, content, className) => {
   const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
+  if (Array.isArray(content)) made.append(...content);
+  else if (content !== undefined) made.textContent = content;
   if (className) made.className = className;
   return made;
 };
 const articles = new Map();
 const MOST_CHANGES = 200;
+const MOST_SERVERS = 200;
+const MOST_REJECTED = 5;
 
-function flags(server) {
-  return ['down', 'backup', 'drain'].filter((flag) => server[flag]).join(' ') || 'up';
+const ORIGINS = { registry: 'the registry', dump: 'the dump file', static: 'the configuration' };
+
+const clock = (time) => new Date(time).toLocaleTimeString();
+const count = (number, word) => number + ' ' + word + (number === 1 ? '' : 's');
+const isBehind = (target) => target.wanted !== undefined && target.wanted !== target.delivered;
+
+// What an operator should know first, in the order of its weight.
+function verdict(one) {
+  if (one.lastError) return ['registry out of reach', 'bad'];
+  if (one.refused) return ['list refused', 'bad'];
+  if (one.targets.some((target) => target.error)) return ['not delivered', 'bad'];
+  if (!one.ready) return ['not heard yet', 'warn'];
+  if (one.rejected.length || one.unresolved.length) return ['in step, entries left out', 'warn'];
+  if (one.targets.some(isBehind)) return ['being delivered', 'warn'];
+  return ['in step', 'good'];
 }
 
-function facts(one) {
-  const list = element('dl');
-  const add = (term, text, className) => list.append(element('dt', term), element('dd', text, className));
-  add('source', one.source);
-  add('list', 'version ' + one.version + ' from ' + one.origin.kind + (one.index ? ', index ' + one.index : ''));
-  if (one.lastError) add('registry', one.lastError.message, 'bad');
-  else add('registry', one.ready ? 'followed' : 'not heard yet', one.ready ? 'good' : 'bad');
-  if (one.refused) add('refused', one.refused.reason, 'bad');
-  for (const entry of one.rejected.slice(0, 5)) add('rejected', entry.where + ': ' + entry.reason, 'bad');
-  if (one.unresolved.length) add('no address', one.unresolved.join(', '), 'bad');
+function messages(one) {
+  const told = element('ul', undefined, 'told');
+  const add = (text, className) => told.append(element('li', text, className));
+  const { lastError, refused } = one;
+  if (lastError) add(lastError.message + ' (since ' + clock(lastError.since) + ')', 'bad');
+  if (refused) add(refused.reason, 'bad');
+  for (const target of one.targets) if (target.error) add(target.error, 'bad');
+  for (const entry of one.rejected.slice(0, MOST_REJECTED)) add(entry.where + ': ' + entry.reason, 'warn');
+  const more = one.rejected.length - MOST_REJECTED;
+  if (more > 0) add('and ' + more + ' more left out', 'warn');
+  if (one.unresolved.length) add('no address for ' + one.unresolved.join(', '), 'warn');
+  return told.children.length ? [told] : [];
+}
+
+function stateOf(server) {
+  if (server.down) return ['down', 'bad'];
+  if (server.drain) return ['drain', 'warn'];
+  return server.backup ? ['backup', ''] : ['up', 'good'];
+}
+
+function weight(server, heaviest) {
+  const bar = element('i');
+  bar.style.setProperty('--share', server.weight / heaviest);
+  return element('td', [element('div', [bar, String(server.weight)], 'weight')]);
+}
+
+function serverTable(servers) {
+  if (servers.length === 0) return element('p', 'No server.', 'origin');
+  const table = element('table');
+  const head = element('tr', ['server', 'weight'].map((title) => element('th', title)));
+  head.append(element('th', 'fails allowed', 'fails'), element('th', 'state'));
+  table.append(head);
+  const heaviest = servers.reduce((most, server) => Math.max(most, server.weight), 1);
+  for (const server of servers.slice(0, MOST_SERVERS)) {
+    const [state, className] = stateOf(server);
+    const fails = server.maxFails ? server.maxFails + ' in ' + server.failTimeoutMs / 1000 + ' s' : 'any';
+    const row = element('tr', [
+      element('td', server.address),
+      weight(server, heaviest),
+      element('td', fails, 'fails'),
+      element('td', [element('span', state, 'pill ' + className)]),
+    ]);
+    if (state !== 'up') row.className = 'off';
+    table.append(row);
+  }
+  const more = servers.length - MOST_SERVERS;
+  if (more > 0) table.append(element('tr', [element('td', 'and ' + more + ' more')], 'off'));
+  return table;
+}
+
+function targets(one) {
+  const list = element('p', undefined, 'targets');
+  const chip = (text, isGood) => list.append(element('span', text, 'pill ' + (isGood ? 'good' : 'warn')));
   for (const target of one.targets) {
-    const behind = target.wanted !== undefined && target.wanted !== target.delivered;
-    const workers = target.workers.map((worker) => worker.pid + ' v' + (worker.version ?? '–')).join(', ');
-    const text = target.error ?? (target.delivered === undefined ? 'as it started' : 'version ' + target.delivered);
-    add(target.target, text + (workers ? ' (workers ' + workers + ')' : ''), target.error || behind ? 'bad' : 'good');
+    list.append(element('span', target.target.replace(/ \/.*/, '')));
+    if (target.workers.length === 0)
+      chip(target.delivered === undefined ? 'as it started' : 'v' + target.delivered, !isBehind(target) && !target.error);
+    for (const { pid, version } of target.workers)
+      chip(pid + (version ? ' v' + version : ' own list'), version === target.wanted || target.wanted === undefined);
   }
   return list;
 }
 
-function serverTable(servers) {
-  const table = element('table');
-  const head = element('tr');
-  for (const title of ['server', 'weight', 'max_fails', 'fail_timeout', 'state']) head.append(element('th', title));
-  table.append(head);
-  for (const server of servers) {
-    const row = element('tr');
-    const state = flags(server);
-    row.append(
-      element('td', server.address),
-      element('td', String(server.weight)),
-      element('td', String(server.maxFails)),
-      element('td', server.failTimeoutMs / 1000 + 's'),
-      element('td', state, state === 'up' ? 'good' : ''),
-    );
-    table.append(row);
-  }
-  return table;
-}
-
 function draw(one) {
   const known = articles.get(one.name);
-  const text = JSON.stringify(one, (key, value) => (key === 'ageMs' ? undefined : value));
+  const text = JSON.stringify(one, (key, value) => (key === 'ageMs' || key === 'at' ? undefined : value));
   if (known && known.text === text) return;
   const article = known ? known.article : element('article');
-  article.replaceChildren(element('h2', one.name), facts(one), serverTable(one.servers));
+  const [says, className] = verdict(one);
+  const from = ORIGINS[one.origin.kind] ?? one.origin.kind;
+  const origin = 'v' + one.version + ', ' + count(one.servers.length, 'server') + ' from ' + from + ' · ' + one.source;
+  article.classList.toggle('troubled', className === 'bad');
+  article.replaceChildren(
+    element('div', [element('h2', one.name), element('span', says, 'pill ' + className)], 'title'),
+    element('p', origin, 'origin'),
+    ...messages(one),
+    serverTable(one.servers),
+    targets(one),
+  );
   if (known && known.version !== one.version) {
     article.classList.remove('flash');
     void article.offsetWidth;
     article.classList.add('flash');
   }
   if (!known) byId('upstreams').append(article);
-  articles.set(one.name, { article, text, version: one.version, search: (one.name + text).toLowerCase() });
+  articles.set(one.name, { article, text, version: one.version, search: text.toLowerCase() });
 }
 
 function find() {
   const wanted = byId('find').value.trim().toLowerCase();
   for (const { article, search } of articles.values()) article.hidden = !search.includes(wanted);
+}
+
+function summarize(text, className) {
+  byId('summary').textContent = text;
+  byId('summary').className = className;
+  document.title = (className === 'good' ? '' : '(!) ') + 'Upsync';
 }
 
 async function refresh() {
@@ -88,15 +144,12 @@ async function refresh() {
         articles.delete(name);
       }
     upstreams.forEach(draw);
-    const troubled = upstreams.filter((one) => one.lastError || one.refused).length;
-    const summary = byId('summary');
-    summary.textContent =
-      upstreams.length + ' upstreams, engine ' + pid + (troubled ? ', ' + troubled + ' with a problem' : ', all well');
-    summary.className = troubled ? 'bad' : 'good';
+    const troubled = upstreams.filter((one) => verdict(one)[1] === 'bad').length;
+    const all = count(upstreams.length, 'upstream') + ', engine ' + pid + ', ';
+    summarize(all + (troubled ? troubled + ' with a problem' : 'all well'), troubled ? 'bad' : 'good');
     find();
   } catch (error) {
-    byId('summary').textContent = 'No contact: ' + error.message;
-    byId('summary').className = 'bad';
+    summarize('No contact with the engine: ' + error.message, 'bad');
   }
 }
 
@@ -112,10 +165,11 @@ const events = new EventSource('events');
 events.addEventListener('open', refreshSoon);
 events.addEventListener('list', (event) => {
   const { upstream, version, servers } = JSON.parse(event.data);
-  const time = new Date().toLocaleTimeString();
   const changes = byId('changes');
-  changes.prepend(element('li', time + ' ' + upstream + ': version ' + version + ', ' + servers.length + ' servers'));
+  const text = upstream + ': v' + version + ', ' + count(servers.length, 'server');
+  changes.prepend(element('li', [element('time', clock(Date.now())), text]));
   while (changes.children.length > MOST_CHANGES) changes.lastChild.remove();
+  byId('quiet').hidden = true;
   refreshSoon();
 });
 byId('find').addEventListener('input', find);

@@ -76,6 +76,7 @@ describe('when it runs', () => {
     const text = await (await get('/metrics')).text();
     expect(text).toContain('upsync_upstream_servers{upstream="a",state="up"} 1');
     expect(text).toContain('upsync_upstream_servers{upstream="a",state="down"} 1');
+    expect(text).toContain('upsync_upstream_servers{upstream="a",state="drain"} 0');
     expect(text).toContain('upsync_list_version{upstream="a"} 2');
     expect(text).toContain('upsync_last_success_age_seconds{upstream="a"} 0');
     expect(text).toContain('upsync_polls_total{upstream="a"} 1');
@@ -107,6 +108,14 @@ describe('when it runs', () => {
     expect(script).not.toMatch(/innerHTML|insertAdjacentHTML|document\.write|eval\(|https?:/);
     expect(() => new Script(script.replaceAll('await ', ''))).not.toThrow();
     expect((await get('/page.css')).headers.get('content-type')).toContain('text/css');
+  });
+
+  test('the page is small, and never writes an address into markup or a style attribute', async () => {
+    const parts = await Promise.all(
+      ['/', '/page.js', '/page.css'].map(async (path) => (await get(path)).text()),
+    );
+    expect(parts.join('').length).toBeLessThan(16_000);
+    expect(parts.join('')).not.toMatch(/style=|setAttribute|outerHTML|javascript:|url\(/);
   });
 
   test('it only reads', async () => {
