@@ -82,6 +82,10 @@ async function supervise(
     if (!(await supervisor.start())) return 1;
     await reportListening();
     return await supervisor.wait();
+  } catch (error) {
+    // Told to end while still starting: not a failure to explain.
+    if (supervisor.isStopping) return 0;
+    throw error;
   } finally {
     await supervisor.close();
     release();

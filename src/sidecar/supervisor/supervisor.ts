@@ -1,9 +1,6 @@
 import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { errorText } from '../../upstream/errors.ts';
-import type { Logger } from '../../upstream/logger.ts';
-import type { NginxBinary } from '../nginx-binary.ts';
-import type { NginxArguments } from './arguments.ts';
 import { waitForNewMaster } from './binary-upgrade.ts';
 import { endProcess } from './end-process.ts';
 import { EngineProcess } from './engine-process.ts';
@@ -15,32 +12,10 @@ import { removePidFile, writePidFile } from './pid-file.ts';
 import type { Preparation } from './preparation.ts';
 import type { MasterSignal } from './process-signals.ts';
 import { hupAndVerify } from './reload.ts';
-import type { Runtime } from './runtime.ts';
 import { identify, isRunning, readState, writeState } from './state-file.ts';
-import type { ListsFor } from './start-lists.ts';
+import type { SupervisorOptions } from './supervisor-options.ts';
 import { testConfiguration } from './test-configuration.ts';
 import { WorkerWatch } from './worker-watch.ts';
-
-export interface SupervisorOptions {
-  readonly nginx: NginxBinary;
-  readonly args: NginxArguments;
-  readonly runtime: Runtime;
-  /** nginx detaches as well. */
-  readonly daemon: boolean;
-  /** nginx's main error log is a file, to which it also leads its standard error once it runs. */
-  readonly logsToFile: boolean;
-  /** Reads and translates the user's configuration, as it is now. */
-  readonly prepare: (signal: AbortSignal) => Promise<Preparation>;
-  /** The last good lists. */
-  readonly lastLists: ListsFor;
-  readonly engineProgram: string;
-  readonly engineStderr: () => number | 'inherit';
-  readonly logger: Logger;
-  /** Takes nginx's own messages. */
-  readonly print: (text: string) => void;
-  /** Opens our own log file again; true when the engine writes to that file as well. */
-  readonly reopenLog: () => boolean;
-}
 
 const SEE = "nginx's error log";
 const LUA_REMEDY =
@@ -103,10 +78,15 @@ export class Supervisor {
     return true;
   }
 
+  /** A signal told us to end. */
+  get isStopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   /** Resolves with the exit code once nginx is gone. */
   async wait(): Promise<number> {
     const { code, signal } = await this.#ended;
-    if (!this.#stop.signal.aborted) {
+    if (!this.isStopping) {
       this.#options.logger.error({ nginx: this.#master?.pid, code, signal }, 'nginx_ended_by_itself');
       this.#workers.endOrphans(this.#options.logger);
     }
