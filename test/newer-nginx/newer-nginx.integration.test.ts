@@ -92,6 +92,19 @@ describe.each(SUITES)('nginx of $suite', ({ suite, atLeast }) => {
     for (const answer of await answers(box, 20)) expect(known).toContain(answer);
   });
 
+  it('answers 502 when no server is left, at the first attempt and after others', async () => {
+    const { box } = await open({ servers: 0 });
+    const dead = await closedAddress();
+    await box.put(dead, { max_fails: 1, fail_timeout: 60 });
+    await until(async () => (await box.list()).includes(dead));
+    expect((await box.get('/')).status).toBe(502);
+    await box.put(dead, { down: 1 });
+    await until(async () => (await box.list()).includes('down'));
+    expect((await box.get('/')).status).toBe(502);
+    expect(box.read('error.log')).toContain('no live upstreams while connecting to upstream');
+    expect(box.read('error.log')).toMatch(/upstream: "http:\/\/test\/"|no live server in upstream "test"/);
+  });
+
   it.each([
     ['as it comes', '', ''],
     ['with "keepalive 16" and HTTP/1.1', 'keepalive 16;', HTTP_1_1],

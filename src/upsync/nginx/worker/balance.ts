@@ -5,7 +5,7 @@ import { keyValue } from './hash-key.ts';
 import { endAttempt, notePick, noteReset } from './health.ts';
 import { type WorkerServer } from './list.ts';
 import { noteLoad, pickShared, sharesLoads } from './loads.ts';
-import { clock, lastFailure, requestId, setMoreTries, setPeer } from './nginx-balancer.ts';
+import { clock, lastFailure, noLiveServer, requestId, setMoreTries, setPeer } from './nginx-balancer.ts';
 import { hasFailed } from './outcome.ts';
 import { type Upstream } from './upstream.ts';
 import { refresh, upstreamNamed } from './upstreams.ts';
@@ -22,7 +22,7 @@ export function balance(name: string): void {
   const upstream = upstreamNamed(name);
   if (upstream === undefined) {
     ngx.log(ngx.ERR, `upsync: upstream "${name}" is not in the boot file: reload nginx through upsync`);
-    return;
+    return noLiveServer(name);
   }
   if (upstream.stale) refresh(upstream);
   const now = clock();
@@ -39,8 +39,11 @@ export function balance(name: string): void {
   // No loop on the usual way: LuaJIT compiles a function as a whole only when it meets none.
   const peer = pick(upstream, attempt, now);
   const server = peer?.server as WorkerServer | undefined;
-  if (server === undefined) return closeAttempt(attempt);
-  if (!setPeer(server.host, server.port) && !skipRefused(upstream, attempt, now)) return;
+  if (server === undefined) {
+    closeAttempt(attempt);
+    return noLiveServer(name);
+  }
+  if (!setPeer(server.host, server.port) && !skipRefused(upstream, attempt, now)) return noLiveServer(name);
   if (isFirst) {
     const tries = upstream.balancer.tries;
     if (tries > 1) setMoreTries(tries - OWN_TRIES);

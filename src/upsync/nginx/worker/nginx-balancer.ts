@@ -40,6 +40,24 @@ export const setPeer = balancer.set_current_peer as unknown as (
   port: number,
 ) => boolean;
 
+/**
+ * The first Lua module that answers 500 when it was given no server at the first attempt, unless told that all are busy.
+ * Source: lua-nginx-module, ngx_http_lua_balancer_get_peer(), since a balancer needs no `server` line.
+ */
+const TAKES_NOTHING_FOR_AN_ERROR = 10_024;
+/** nginx's NGX_BUSY: no live upstreams. */
+const BUSY = -3;
+
+/**
+ * Lets nginx answer 502, "no live upstreams". Older modules fall back to the placeholder server, which is down, and their
+ * line in the error log names the upstream by itself.
+ */
+export function noLiveServer(upstream: string): void {
+  if (ngx.config.ngx_lua_version < TAKES_NOTHING_FOR_AN_ERROR) return;
+  ngx.log(ngx.ERR, `upsync: no live server in upstream "${upstream}"`);
+  ngx.exit(BUSY);
+}
+
 const castTo = ffi.cast;
 
 /** nginx's request at hand, as a number: its address, which another request may have later. */

@@ -35,7 +35,11 @@ declare const ngx: {
   readonly shared: Record<string, SharedDictionary | undefined>;
   readonly var: Record<string, string | undefined>;
   readonly header: Record<string, string | number>;
-  readonly config: { readonly nginx_version: number };
+  readonly config: {
+    readonly nginx_version: number;
+    /** 10023 is 0.10.23. */
+    readonly ngx_lua_version: number;
+  };
   status: number;
   readonly DEBUG: number;
   readonly NOTICE: number;

@@ -96,9 +96,9 @@ describe('balancing in an nginx worker', () => {
     expect((await proxy.get()).status).toBe(502);
     await proxy.put(createServer(a, { down: true }), createServer(b, { down: true }));
     expect((await proxy.get()).status).toBe(502);
-    expect(proxy.nginx.errors()).toMatch(
-      /no live upstreams while connecting to upstream.*upstream: "http:\/\/test\/"/,
-    );
+    expect(proxy.nginx.errors()).toContain('no live upstreams while connecting to upstream');
+    // By nginx, or by us where the Lua module is too new for that.
+    expect(proxy.nginx.errors()).toMatch(/upstream: "http:\/\/test\/"|no live server in upstream "test"/);
   });
 
   it('does not hold an answer of 500 against the server that gave it', async () => {
