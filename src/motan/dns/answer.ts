@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { isHostName } from '../../upstream/address.ts';
-import { isHealthy } from '../provider.ts';
+import { standby } from '../connect/choose.ts';
 import { type Resolution, type ResolvedServer } from '../resolution.ts';
 import { addressLabel, encodeAnswer, encodeRecord } from './records.ts';
 import { RCODE, TYPE } from './wire.ts';
@@ -69,7 +69,9 @@ export function answerFor(type: number, resolution: Resolution, options: AnswerO
   const wanted = type === TYPE.ANY && !servers.some(({ host }) => isIPv4(host)) ? TYPE.AAAA : type;
   const records =
     wanted === TYPE.SRV
-      ? withFallback(servers).flatMap((server) => srvRecord(name, server, options))
+      ? [...servers.filter(({ share }) => share > 0), ...standby(resolution)].flatMap((server) =>
+          srvRecord(name, server, options),
+        )
       : wanted === TYPE.A || wanted === TYPE.ANY
         ? addressRecords(name, servers, 'A', options.ttl)
         : wanted === TYPE.AAAA
@@ -113,15 +115,6 @@ function addressRecords(
     weight,
     rank: 0,
   }));
-}
-
-// An IDC that comes before one with traffic was taken out on purpose or cannot serve; one after it stands by.
-function withFallback(servers: readonly ResolvedServer[]): readonly ResolvedServer[] {
-  const last = servers.reduce((max, { share, rank }) => (share > 0 ? Math.max(max, rank) : max), -1);
-  return servers.filter(
-    ({ share, rank, health, weight }) =>
-      share > 0 || (rank > last && last >= 0 && isHealthy(health) && weight > 0),
-  );
 }
 
 function srvRecord(

@@ -1,5 +1,5 @@
 import { type PreparedAnswer, SRV_TARGET_OFFSET } from './answer.ts';
-import { weightedOrder } from './shuffle.ts';
+import { weightedOrder } from '../weighted-order.ts';
 import {
   type BadQuery,
   type DnsQuery,

@@ -2,7 +2,7 @@ import { encode } from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressLabel, addressOfLabel } from '../../../src/motan/dns/records.ts';
-import { weightedOrder } from '../../../src/motan/dns/shuffle.ts';
+import { weightedOrder } from '../../../src/motan/weighted-order.ts';
 import { labelsOf, readQuery } from '../../../src/motan/dns/wire.ts';
 
 const label = fc.stringMatching(/^[a-zA-Z0-9-]{1,63}$/);
