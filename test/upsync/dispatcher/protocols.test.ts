@@ -152,6 +152,16 @@ describe('bodies of fetch', () => {
   });
 });
 
+describe('Node’s own fetch, which brings an undici of its own', () => {
+  it('takes the dispatcher, and a dead first server as well', async () => {
+    backend.handler = (incoming, response) => void incoming.pipe(response);
+    const dispatcher = dispatcherOf([dead, backend.address]);
+    const init: object = { method: 'POST', body: 'hello', dispatcher };
+    const response = await globalThis.fetch('http://api/', init);
+    expect([response.status, await response.text()]).toEqual([200, 'hello']);
+  });
+});
+
 describe('HTTP/2', () => {
   let authority: { ca: string; issue(subject: string, altName: string): Promise<TestCertificate> };
 
