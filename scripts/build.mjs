@@ -31,7 +31,11 @@ const now = {
   lua: fingerprint([...sources.filter((file) => LUA_SOURCES.test(file)), ...settings]),
 };
 const before = readStamp();
-const complete = PROGRAMS.every((file) => existsSync(file));
+// Every output and not only the programs: the compiler believes its memory, not the folder.
+const outputs = sources
+  .filter((file) => /\.ts$/.test(file) && !/\.d\.ts$|^src\/upsync\/nginx\/worker\//.test(file))
+  .map((file) => path.join('dist', path.relative('src', file).replace(/\.ts$/, '.js')));
+const complete = [...PROGRAMS, ...outputs].every((file) => existsSync(file));
 if (complete && before.all === now.all) process.exit(0);
 
 const failed = [];
