@@ -12,7 +12,13 @@ const backend = createUpstream({
   source: `${registry}/v1/kv/upstreams/backend/ upsync_type=consul upsync_interval=500ms`,
   nextUpstream: ['error', 'timeout', 'http_502', 'http_503'],
 });
+let leaving = false;
 const app = new Hono();
+// A client must not keep a connection to a gateway that is about to go.
+app.use(async (context, next) => {
+  await next();
+  if (leaving) context.header('connection', 'close');
+});
 app.get('/servers', (context) => context.json(backend.snapshot?.servers ?? []));
 app.get('/*', async (context) => {
   const url = `http://backend${context.req.path}`;
@@ -25,5 +31,8 @@ const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () =>
 
 // An ordered end: no new connections, requests under way finish, then the upstream's connections close.
 for (const signal of ['SIGTERM', 'SIGINT']) {
-  process.once(signal, () => server.close(() => void backend.close()));
+  process.once(signal, () => {
+    leaving = true;
+    server.close(() => void backend.close());
+  });
 }

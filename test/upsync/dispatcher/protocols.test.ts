@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
 import { type AddressInfo, type Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { fetch, FormData, request } from 'undici';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { fetch, FormData, request, upgrade } from 'undici';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createServer, type Server } from '../../../src/upstream/server.ts';
 import {
   type DispatcherOptions,
@@ -41,6 +41,7 @@ async function listen(server: HttpServer | Http2SecureServer): Promise<string> {
   await once(server, 'listening');
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();
+    if (!server.listening) return;
     server.close();
     await once(server, 'close');
   });
@@ -88,11 +89,7 @@ describe('upgrade and CONNECT', () => {
       socket.pipe(socket);
     });
     const dispatcher = dispatcherOf([dead, await listen(server)]);
-    const { socket, headers } = await dispatcher.upgrade({
-      origin: 'http://api',
-      path: '/chat',
-      protocol: 'echo',
-    });
+    const { socket, headers } = await upgrade('http://api/chat', { dispatcher, protocol: 'echo' });
     expect(headers.upgrade).toBe('echo');
     socket.write('hello');
     const [said] = (await once(socket, 'data')) as [Buffer];
@@ -165,6 +162,8 @@ describe('Node’s own fetch, which brings an undici of its own', () => {
 describe('HTTP/2', () => {
   let authority: { ca: string; issue(subject: string, altName: string): Promise<TestCertificate> };
 
+  const running = new Map<string, { server: Http2SecureServer; sessions: ReadonlySet<Http2Session> }>();
+
   async function startH2(name: string, answer?: (path: string) => string): Promise<string> {
     const { cert, key } = await authority.issue(name, 'DNS:api.test');
     const server = createSecureServer({ cert: await readFile(cert), key: await readFile(key) });
@@ -174,7 +173,18 @@ describe('HTTP/2', () => {
         stream.end(answer?.(String(headers[':path'])) ?? `${name} ${headers[':method']} ${body}`.trim()),
       );
     });
-    return listen(server);
+    const sessions = new Set<Http2Session>();
+    server.on('session', (session) => sessions.add(session));
+    const address = await listen(server);
+    running.set(address, { server, sessions });
+    return address;
+  }
+  /** Ends a server as a deployment does: no new streams, those under way finish, then the sockets go. */
+  async function shutDown(address: string): Promise<void> {
+    const { server, sessions } = running.get(address)!;
+    for (const session of sessions) session.close();
+    server.close();
+    await once(server, 'close');
   }
   async function h2Dispatcher(addresses: readonly string[]): Promise<UpsyncDispatcher> {
     const ca = await readFile(authority.ca, 'utf8');
@@ -206,6 +216,30 @@ describe('HTTP/2', () => {
       }),
     );
     for (const [at, answer] of answers.entries()) expect(answer).toMatch(new RegExp(`POST body ${at}$`));
+  });
+
+  it('loses no request when one of two servers is shut down under load', async () => {
+    const [first, second] = [await startH2('one'), await startH2('two')];
+    const dispatcher = await h2Dispatcher([first, second]);
+    const outcomes = new Map<string, number>();
+    let ended = false;
+    const clients = Array.from({ length: 6 }, async () => {
+      while (!ended) {
+        const outcome = await request('https://api.test/', { dispatcher }).then(
+          ({ body }) => body.text(),
+          (error: Error & { code?: string }) => `${error.code} ${error.message}`,
+        );
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      }
+    });
+    const until = (wanted: () => boolean) => vi.waitFor(() => expect(wanted()).toBe(true), { timeout: 5000 });
+    await until(() => (outcomes.get('one GET') ?? 0) > 20);
+    await shutDown(first);
+    const before = outcomes.get('two GET') ?? 0;
+    await until(() => (outcomes.get('two GET') ?? 0) > before + 50);
+    ended = true;
+    await Promise.all(clients);
+    expect([...outcomes.keys()].sort()).toEqual(['one GET', 'two GET']);
   });
 
   it('refuses a server whose certificate is not for the name of the URL', async () => {
