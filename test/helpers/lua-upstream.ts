@@ -12,8 +12,9 @@ export function bootUpstream(
   name: string,
   servers: readonly Server[],
   method: Method = 'round_robin',
+  seed = 0,
 ): BootUpstream {
-  return { kind: 'upsync', name, balancer: { method, seed: 0, loadFactor: 1.25 }, servers };
+  return { kind: 'upsync', name, balancer: { method, seed, loadFactor: 1.25 }, servers };
 }
 
 export interface UpstreamOptions extends Partial<Omit<LuaNginxOptions, 'boot' | 'http'>> {

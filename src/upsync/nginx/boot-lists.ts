@@ -55,6 +55,7 @@ export async function bootLists(
 /** The same, with other lists to start with: the last good ones, by upstream. Host names in them must be resolved. */
 export function withLists(boot: BootConfig, lists: ReadonlyMap<string, readonly Server[]>): BootConfig {
   return {
+    ...boot,
     upstreams: boot.upstreams.map((upstream) => {
       const servers = upstream.kind === 'upsync' ? lists.get(upstream.name) : undefined;
       return servers === undefined || upstream.kind === 'plain' ? upstream : { ...upstream, servers };

@@ -6,6 +6,11 @@ import { type Server } from '../../upstream/server-type.ts';
  * the runtime directory, read by `init_by_lua` in the nginx master.
  */
 export interface BootConfig {
+  /**
+   * Something in the configuration may give a client another answer than its server's: `error_page`, a cache, Lua. The
+   * status of a request then does not tell whether its server failed. @default false
+   */
+  readonly veiled?: boolean;
   readonly upstreams: readonly BootUpstream[];
 }
 

@@ -15,6 +15,8 @@ import { readUpstream, type ReadUpstream } from './translate-upstream.ts';
 import { type TranslateOptions, type Translation } from './translation.ts';
 import { passTarget, UpstreamOrder } from './upstream-order.ts';
 
+/** What may give a client another answer than its server's (see `BootConfig.veiled`). */
+const VEILS = /^(error_page|(proxy|fastcgi|uwsgi|scgi)_cache|post_action|.*_by_lua(_block|_file)?)$/;
 const UPSTREAM_ONLY: ReadonlySet<string> = new Set(['upsync', 'upsync_dump_path', 'upsync_lb']);
 
 /**
@@ -50,7 +52,7 @@ export async function translate(options: TranslateOptions): Promise<Translation>
     mode: options.mode.kind,
     files: scope.edits.results().map(({ file, text }) => ({ original: file.path, text })),
     plans,
-    boot,
+    boot: { ...boot, veiled: found.veiled },
     facts: found.main.facts(),
     warnings: [...scope.warnings, ...warnings],
   };
@@ -63,6 +65,7 @@ interface Found {
   readonly shows: readonly Visit[];
   readonly hooks: readonly Visit[];
   readonly modules: readonly Visit[];
+  readonly veiled: boolean;
 }
 
 // One pass over the configuration in nginx's order.
@@ -73,6 +76,7 @@ function walk(scope: TranslateScope): Found {
   const hooks: Visit[] = [];
   const modules: Visit[] = [];
   let http: Visit | undefined;
+  let veiled = false;
   for (const step of visit(scope.config)) {
     const { directive, file, parents } = step;
     const { name } = directive;
@@ -91,6 +95,7 @@ function walk(scope: TranslateScope): Found {
     if (name === 'upstream_show') shows.push(step);
     if (!inHttp || inUpstream) continue;
     if (name === 'upstream' && parents.length === 1 && directive.block) upstream(scope, order, step);
+    veiled ||= VEILS.test(name);
     if (hookPhase(name) !== undefined) hooks.push(step);
     if (name === 'lua_code_cache' && directive.args[0]?.value.toLowerCase() === 'off')
       scope.warnings.push(
@@ -99,7 +104,7 @@ function walk(scope: TranslateScope): Found {
     const pass = passTarget(directive);
     if (pass) order.mention(pass);
   }
-  return { main, order, ...(http ? { http } : {}), shows, hooks, modules };
+  return { main, order, ...(http ? { http } : {}), shows, hooks, modules, veiled };
 }
 
 function upstream(scope: TranslateScope, order: UpstreamOrder<ReadUpstream>, step: Visit): void {

@@ -45,7 +45,8 @@ export function encodeBoot(config: BootConfig): string {
       encodeServers(upstream.servers)
     );
   });
-  return `${BOOT_HEADER}\n${parts.join('')}end ${config.upstreams.length}\n`;
+  const veiled = config.veiled === true ? 'veiled\n' : '';
+  return `${BOOT_HEADER}\n${veiled}${parts.join('')}end ${config.upstreams.length}\n`;
 }
 
 /** Any text as one word without blanks and control characters: all bytes but a few plain ones become `%XX`. */

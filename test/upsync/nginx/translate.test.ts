@@ -457,6 +457,21 @@ describe('what the supervisor must know', () => {
 });
 
 describe('the boot configuration', () => {
+  it.each([
+    ['location / { proxy_pass http://test; }', false],
+    ['location / { proxy_pass http://test; error_page 502 = /sorry; }', true],
+    ['location / { proxy_pass http://test; proxy_cache zone; }', true],
+    ['location / { proxy_pass http://test; header_filter_by_lua_block { ngx.status = 200 } }', true],
+  ])(
+    'knows whether the status of a request can be another than its server’s: %s',
+    async (location, veiled) => {
+      const http = `http { upstream test { upsync 127.0.0.1:8500/v1/kv/u/ upsync_type=consul; server 10.0.0.1:80; } server { ${location} } }`;
+      const { boot } = await run({ 'nginx.conf': `events { } ${http}` });
+      expect(boot.veiled).toBe(veiled);
+      expect(withLists(boot, new Map()).veiled).toBe(veiled);
+    },
+  );
+
   it('has every upstream in the order in which nginx meets it, implicit ones too', async () => {
     const text = `http {
       upstream first { server 10.0.0.1 weight=3; server unix:/run/a.sock down; server 10.0.0.9:1 backup; server two.example:81; }

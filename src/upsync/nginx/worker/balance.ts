@@ -1,6 +1,6 @@
 import { type Peer } from '../../../balancer/balancer.ts';
 import { type Attempt, attemptOf, closeAttempt, count, openAttempt, takeGroup } from './attempts.ts';
-import { catchUp } from './events.ts';
+import { catchUpAt } from './events.ts';
 import { keyValue } from './hash-key.ts';
 import { endAttempt, notePick, noteReset } from './health.ts';
 import { type WorkerServer } from './list.ts';
@@ -18,14 +18,14 @@ const OWN_TRIES = ngx.config.nginx_version < 1_019_006 ? 1 : 0;
 
 /** Chooses the server for one attempt of the request at hand. Without one nginx answers 502, "no live upstreams". */
 export function balance(name: string): void {
-  catchUp();
+  const now = clock();
+  catchUpAt(now);
   const upstream = upstreamNamed(name);
   if (upstream === undefined) {
     ngx.log(ngx.ERR, `upsync: upstream "${name}" is not in the boot file: reload nginx through upsync`);
     return noLiveServer(name);
   }
   if (upstream.stale) refresh(upstream);
-  const now = clock();
   const id = requestId();
   let attempt = attemptOf(id);
   if (attempt !== undefined && !isRetry(attempt, upstream)) {
@@ -82,7 +82,7 @@ function skipRefused(upstream: Upstream, attempt: Attempt, now: number): boolean
 }
 
 function begin(id: number, upstream: Upstream): Attempt {
-  const attempt = openAttempt(id, upstream, ngx.req.is_internal() ? (ngx.var.request_id ?? '') : '');
+  const attempt = openAttempt(id, upstream, ngx.is_subrequest ? (ngx.var.request_id ?? '') : '');
   const method = upstream.options.method;
   if (method === 'ip_hash') attempt.request.key = ngx.var.binary_remote_addr ?? '';
   else attempt.request.key = upstream.key.length === 0 ? '' : keyValue(upstream.key);
@@ -120,7 +120,7 @@ function pick(upstream: Upstream, attempt: Attempt, now: number): Peer | undefin
 
 function finish(attempt: Attempt, now: number): void {
   const peer = attempt.peer;
-  if (peer !== undefined) settle(attempt, hasFailed(attempt.upstream, peer.server.address), now);
+  if (peer !== undefined) settle(attempt, hasFailed(peer.server.address), now);
   closeAttempt(attempt);
 }
 

@@ -2,6 +2,7 @@ import { type BalancerOptions, type Method } from '../../../balancer/balancer.ts
 import { parseKey } from './hash-key.ts';
 import { type WorkerServer, decodeToken, parseServer } from './list.ts';
 import { BOOT_HEADER } from './names.ts';
+import { outcomes } from './outcome.ts';
 import { type Upstream } from './upstream.ts';
 import { addUpstream } from './upstreams.ts';
 
@@ -34,7 +35,8 @@ export function loadBoot(file: string): void {
     if (kind === 'p ') index = plain(lines, index);
     else if (kind === 'u ') index = ours(file, lines, index);
     else {
-      if (kind !== 'en') complain(file, `line ${index + 1} is unknown`);
+      if (line === 'veiled') outcomes.veiled = true;
+      else if (kind !== 'en') complain(file, `line ${index + 1} is unknown`);
       index += 1;
     }
   }

@@ -41,6 +41,7 @@ declare const ngx: {
     readonly ngx_lua_version: number;
   };
   status: number;
+  readonly is_subrequest: boolean;
   readonly DEBUG: number;
   readonly NOTICE: number;
   readonly WARN: number;

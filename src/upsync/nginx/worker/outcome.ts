@@ -1,18 +1,12 @@
-import { type Upstream } from './upstream.ts';
-
-/** Every how many requests an upstream without a known cache is looked at for one. */
-const LOOK_EVERY = 16;
+/** What the boot file says of outcomes: `veiled` when a request's status need not be its server's. */
+export const outcomes = { veiled: false };
 
 /**
- * `endedWithoutHeader` without the cost of a variable where the answer is plain. A failure shows as a status of 500 and
- * more, unless nginx went on to another location or answered from its cache instead.
+ * `endedWithoutHeader` without the cost of a variable where the answer is plain: a failure shows as a status of 500 and more,
+ * unless the configuration can put another answer in its place.
  */
-export function hasFailed(upstream: Upstream, address: string): boolean {
-  upstream.ended += 1;
-  if (ngx.status >= 500 || upstream.cached || ngx.req.is_internal()) return endedWithoutHeader(address);
-  if (upstream.ended % LOOK_EVERY !== 0 || ngx.var.upstream_cache_status === undefined) return false;
-  upstream.cached = true;
-  return endedWithoutHeader(address);
+export function hasFailed(address: string): boolean {
+  return (ngx.status >= 500 || outcomes.veiled) && endedWithoutHeader(address);
 }
 
 /**

@@ -7,7 +7,7 @@ export interface Upstream {
   readonly name: string;
   /** How events name it. */
   readonly number: number;
-  readonly options: BalancerOptions;
+  options: BalancerOptions;
   readonly key: readonly KeyPart[];
   readonly versionKey: string;
   readonly generationKey: string;
@@ -21,9 +21,6 @@ export interface Upstream {
   /** True from the moment a newer list may be in the dictionary until it was looked at. */
   stale: boolean;
   known: KnownServers;
-  /** Requests ended, and whether one of them went through a cache of nginx (see outcome.ts). */
-  ended: number;
-  cached: boolean;
   /** When other workers' counts of requests were last read, and when ours changed since they were last told. */
   loadsReadAt: number;
   loadsChanged: boolean;

@@ -53,8 +53,6 @@ export function addUpstream(
     limited: hasLimit(servers),
     stale: false,
     known: {},
-    ended: 0,
-    cached: false,
     loadsReadAt: 0,
     loadsChanged: false,
   };
@@ -63,6 +61,21 @@ export function addUpstream(
   all.push(upstream);
   refresh(upstream);
   return upstream;
+}
+
+/** Largest seed of the balancers' random numbers, plus one. */
+const SEEDS = 2_147_483_646;
+
+/**
+ * Gives an upstream without a seed one of this worker's own, so that fifty proxies that start together do not all begin with
+ * the first server.
+ */
+export function startElsewhere(upstream: Upstream): void {
+  const { method, seed, loadFactor } = upstream.options;
+  if (seed >= 0) return;
+  const own = ngx.worker.pid() * 7919 + upstream.number * 31 + Math.floor(ngx.now() * 1000);
+  upstream.options = { method, seed: 1 + (own % SEEDS), loadFactor };
+  rebuildAfresh(upstream);
 }
 
 /** A newer list of this upstream may be there. */

@@ -3,7 +3,7 @@ import { catchUp, seenGeneration } from './events.ts';
 import { isByLoad, resetLimits, tellLoads } from './loads.ts';
 import { self } from './self.ts';
 import { type Upstream } from './upstream.ts';
-import { all, failures, listKey, refreshPending, upstreamNamed } from './upstreams.ts';
+import { all, failures, listKey, refreshPending, startElsewhere, upstreamNamed } from './upstreams.ts';
 
 /** How often each worker looks whether there is something new, whether it has traffic or not. Seconds. */
 const TICK = 0.01;
@@ -35,6 +35,7 @@ export function startWorker(): void {
   dict.delete(key(id, 'bad'));
   if (id === 0) dropLeftovers();
   for (const upstream of all) {
+    startElsewhere(upstream);
     resetLimits(upstream);
     upstream.loadsChanged = true;
     if (isByLoad(upstream)) byLoad.push(upstream);
