@@ -58,7 +58,7 @@ describe('the packed tarball', () => {
       ]),
     );
     const allowed =
-      /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|examples\/[\w.-]+\.(mjs|conf)|docs\/[\w./-]+\.md|dist\/[\w./-]+(\.js|\.d\.ts|\.lua|\.css|\.html))$/;
+      /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|examples\/[\w.-]+\.(mjs|conf|yaml)|docs\/[\w./-]+\.md|dist\/[\w./-]+(\.js|\.d\.ts|\.lua|\.css|\.html))$/;
     expect(names.filter((name) => !allowed.test(name))).toEqual([]);
     expect(names.filter((name) => /(^|\/)test\/|\.test\.|\/sidecar\/.*\.d\.ts$/.test(name))).toEqual([]);
   });
