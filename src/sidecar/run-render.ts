@@ -15,6 +15,7 @@ import { type UpstreamPlan } from '../upsync/upstream-plan.ts';
 import { type NginxBinary } from './nginx-binary.ts';
 import { shownUpstreams, writeIncludes } from './supervisor/include-lists.ts';
 import { makeBase, type Runtime, runtimeIn } from './supervisor/runtime.ts';
+import { type YamlNginx } from './upsync-yaml-schema.ts';
 import { lastLists, type ListsFor, startLists } from './supervisor/start-lists.ts';
 
 /** The compiled worker code that the translated configuration loads. */
@@ -163,4 +164,16 @@ export class ConfRenderer {
 function writeBoot(file: string, boot: BootConfig): void {
   writeFileSync(`${file}.new`, encodeBoot(boot), { mode: 0o600 });
   renameSync(`${file}.new`, file);
+}
+
+/** How whoever starts nginx should do it. A relative prefix belongs to `folder`. */
+export function startLine(
+  configPath: string,
+  { prefix, globals }: Pick<YamlNginx, 'prefix' | 'globals'>,
+  folder: string,
+): string {
+  const words = ['nginx', '-c', configPath];
+  if (prefix !== undefined) words.push('-p', path.resolve(folder, prefix));
+  if (globals !== undefined) words.push('-g', `'${globals}'`);
+  return words.join(' ');
 }

@@ -7,7 +7,7 @@ import { masterPid } from '../upsync/targets/nginx-reload.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { type EngineConfig, type NginxWiring } from './engine-config.ts';
 import { requireNginx, type NginxBinary } from './nginx-binary.ts';
-import { ConfRenderer, type Rendered } from './run-render.ts';
+import { ConfRenderer, type Rendered, startLine } from './run-render.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import { durationAt, engineSettings, plansOf } from './upsync-yaml-plans.ts';
 import { readYaml, type YamlFile } from './upsync-yaml.ts';
@@ -85,7 +85,10 @@ class Sidecar {
     this.#watch = watchFolders(this.#folders(), () => this.#look(), { logger: this.#logger, ...watch });
     const configPath = this.#rendered?.configPath;
     if (configPath !== undefined)
-      this.#logger.info({ configPath, start: `nginx -c ${configPath}` }, 'configuration_rendered');
+      this.#logger.info(
+        { configPath, start: startLine(configPath, yaml.data.nginx ?? {}, path.dirname(yaml.file)) },
+        'configuration_rendered',
+      );
     const adminUrl = this.#engine?.adminUrl;
     onReady?.({
       ...(configPath !== undefined && { configPath }),
@@ -215,11 +218,11 @@ class Sidecar {
         this.#logger.warn({ pidPath, next: 'its next start reads it' }, 'nginx_not_running');
       else {
         process.kill(pid, 'SIGHUP');
-        this.#logger.info({ pid }, 'nginx_reloaded');
+        this.#logger.info({ nginx: pid }, 'nginx_reloaded');
       }
     } catch (error) {
       this.#logger.error(
-        { pid, error: errorText(error), next: 'reload nginx by hand' },
+        { nginx: pid, error: errorText(error), next: 'reload nginx by hand' },
         'nginx_not_reloaded',
       );
     }
