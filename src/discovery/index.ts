@@ -1,3 +1,6 @@
+export { type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
+export { type Logger } from '../upstream/logger.ts';
+export { createServer, type Server } from '../upstream/server.ts';
 export {
   createEmbeddedRegistry,
   type EmbeddedRegistry,

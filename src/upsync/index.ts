@@ -6,12 +6,16 @@ export {
   type PickRequest,
 } from '../balancer/balancer.ts';
 export { createBalancer } from '../balancer/create.ts';
+export { type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
+export { type Logger } from '../upstream/logger.ts';
 export {
   formatServerLine,
   NGINX_SERVER_DEFAULTS,
   parseServerLine,
   parseServerLines,
 } from '../upstream/server-line.ts';
+export { createServer, type Server } from '../upstream/server.ts';
+export { type Origin, type Snapshot } from '../upstream/snapshot.ts';
 export {
   applyChannel,
   type ApplyMessage,
