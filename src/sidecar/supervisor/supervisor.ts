@@ -65,10 +65,10 @@ export class Supervisor {
       logger.warn({ nginx: left.master.pid }, 'nginx_of_dead_supervisor_adopted');
       await this.#adopt(adoptMaster(left.master.pid), preparation);
     } else if (!(await this.#launch(preparation))) return false;
-    writePidFile(preparation.pidPath, process.pid);
     this.#configureEngine();
+    await this.#workers.start();
+    writePidFile(preparation.pidPath, process.pid);
     this.#saveState();
-    this.#workers.start();
     logger.info(
       { nginx: this.#master?.pid, mode: preparation.mode, upstreams: preparation.plans.length },
       'nginx_started',
@@ -192,6 +192,7 @@ export class Supervisor {
       logger.error({ nginx: master.pid, see: SEE }, 'nginx_kept_old_configuration');
       return;
     }
+    this.#workers.look();
     this.#current = next;
     before.discard();
     for (const warning of next.warnings) logger.warn({ warning }, 'configuration_warning');
