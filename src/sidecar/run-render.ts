@@ -29,6 +29,8 @@ export interface RenderOptions {
   readonly globals?: string;
   /** Folder for the translated configuration. */
   readonly output: string;
+  /** Size of the shared dictionary, as nginx writes it. @default '64m' */
+  readonly dictSize?: string;
   /** The compiled worker code. @default the one that was built with this program */
   readonly luaFile?: string;
   readonly logger: Logger;
@@ -76,6 +78,7 @@ export class ConfRenderer {
     const { runtime } = this;
     const fingerprint = this.fingerprint();
     const bootFile = path.join(runtime.private, `boot.${process.pid}.${++this.#generation}`);
+    const dictSize = this.#options.dictSize;
     const translation = await translate({
       main: conf,
       prefix,
@@ -90,6 +93,7 @@ export class ConfRenderer {
               luaFile: this.#options.luaFile ?? LUA_FILE,
               bootFile,
               controlSocket: runtime.controlSocket,
+              ...(dictSize !== undefined && { dictSize }),
             },
     });
     for (const warning of translation.warnings) logger.warn({ warning }, 'configuration_warning');

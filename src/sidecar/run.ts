@@ -159,12 +159,14 @@ class Sidecar {
     const folder = path.dirname(yaml.file);
     const env = binary === undefined ? this.#options.env : { ...this.#options.env, UPSYNC_NGINX: binary };
     this.#nginx = await requireNginx(env);
+    const dictSize = this.#options.env['UPSYNC_DICT_SIZE'];
     return new ConfRenderer({
       nginx: this.#nginx,
       conf: path.resolve(folder, conf),
       prefix: path.resolve(folder, prefix ?? this.#nginx.prefix),
       output: path.resolve(folder, output),
       ...(globals !== undefined && { globals }),
+      ...(dictSize !== undefined && { dictSize }),
       ...(this.#options.luaFile !== undefined && { luaFile: this.#options.luaFile }),
       logger: this.#logger,
     });

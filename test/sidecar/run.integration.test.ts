@@ -81,7 +81,7 @@ beforeEach(async () => {
   configPath = await new Promise<string>((resolve, reject) => {
     running = runSidecar({
       configFile: join(folder, 'upsync.yaml'),
-      env: process.env,
+      env: { ...process.env, UPSYNC_DICT_SIZE: '3m' },
       createLogger: () => logger,
       signal: stop.signal,
       onReady: (ready) => resolve(ready.configPath!),
@@ -106,6 +106,7 @@ test('lists reach an nginx that someone else started, without a reload', async (
   await until(async () => expect(await answer()).toBe(two.address));
   expect(await answer('/show?app')).toContain(`server ${two.address} weight=1`);
   expect(await readFile(join(folder, 'error.log'), 'utf8')).not.toContain('reconfiguring');
+  expect(await readFile(configPath, 'utf8')).toContain('lua_shared_dict upsync 3m;');
 });
 
 test('a changed nginx.conf is applied when nginx accepts it, and the lists stay', async () => {
