@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { configServiceSection, dnsSection, motanSection } from './upsync-yaml-names.ts';
 
 /** Words nginx writes for a flag, or YAML's own. */
 const flag = z
@@ -61,6 +62,11 @@ export const yamlSchema = z.strictObject({
   upstreams: z.array(upstream).optional(),
   admin: z.strictObject({ listen: text }).optional(),
   guard: z.strictObject({ min_keep: z.number().min(0).max(1), hold: time.optional() }).optional(),
+  motan: motanSection.optional(),
+  dns: dnsSection.optional(),
+  config_service: configServiceSection.optional(),
+  /** Timed traffic plans: `evening: a 70, b 20 from 19:00 to 23:00 Asia/Shanghai on mon-fri`. */
+  schedules: z.array(text).optional(),
   status_socket: file.optional(),
   log_level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),
 });

@@ -33,6 +33,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./registry.ts')).registryCommand,
   },
   {
+    name: 'resolve',
+    summary: 'show the servers of a resource.idc.port name',
+    load: async () => (await import('./resolve.ts')).resolveCommand,
+  },
+  {
+    name: 'dns',
+    summary: 'answer names over DNS, with timed traffic plans',
+    load: async () => (await import('./dns.ts')).dnsCommand,
+  },
+  {
+    name: 'command',
+    summary: 'show, try and write the traffic commands of a Motan group',
+    load: async () => (await import('./motan-command.ts')).motanCommand,
+  },
+  {
+    name: 'register',
+    summary: 'register a server and keep it alive',
+    load: async () => (await import('./register.ts')).registerCommand,
+  },
+  {
     name: 'demo',
     summary: 'a guided tour: registry, backends and nginx on this machine',
     load: async () => (await import('./demo.ts')).demoCommand,
