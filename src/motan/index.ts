@@ -109,3 +109,33 @@ export { compilePattern, matchPattern, type PathMatcher } from './commands/patte
 export { type CommandPreview, previewCommand, type PreviewInput } from './commands/preview.ts';
 export { type LivePreviewInput, previewLiveCommand } from './commands/preview-live.ts';
 export { type AddressTest, parseRouteRule, type RouteRule } from './commands/route-rule.ts';
+export {
+  createDnsServer,
+  DNS_DEFAULTS,
+  type DnsServer,
+  type DnsServerOptions,
+  type DnsStats,
+} from './dns/server.ts';
+export { chooseServer, RecentFailures, type ResourceRole, standby } from './connect/choose.ts';
+export { connectTo, type ConnectOptions } from './connect/connect.ts';
+export { createLookup, type LookupOptions } from './connect/lookup.ts';
+export {
+  clusterNodes,
+  redisConnector,
+  type RedisConnectorClass,
+  type RedisConnectorOptions,
+} from './redis-connector.ts';
+export { activePlan, formatUpcoming, type Occurrence, type Segment, upcoming } from './schedule/active.ts';
+export { checkPlan, parsePlan, type ScheduledPlan } from './schedule/plan.ts';
+export {
+  formatStatus,
+  type Schedule,
+  type ScheduleOptions,
+  type ScheduleStatus,
+  startSchedule,
+} from './schedule/schedule.ts';
+export {
+  type ConfigService,
+  type ConfigServiceOptions,
+  createConfigService,
+} from './config-service/server.ts';

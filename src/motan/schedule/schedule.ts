@@ -1,4 +1,4 @@
-import { schedule as cron, type ScheduledTask } from 'node-cron';
+import { type ScheduledTask } from 'node-cron';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { type Logger, SILENT } from '../../upstream/logger.ts';
 import { type Resolver } from '../resolution.ts';
@@ -68,13 +68,12 @@ export function startSchedule(options: ScheduleOptions): Schedule {
       logger.error({ reason: errorText(error) }, 'traffic_plan_failed');
     }
   };
-  const tasks = edgesOf(plans).map(({ minutes, timeZone }) =>
-    cron(`${minutes % 60} ${Math.floor(minutes / 60)} * * *`, safely, {
-      timezone: timeZone,
-      unref: true,
-      suppressMissedWarning: true,
-    }),
-  );
+  let isClosed = false;
+  const tasks = tellEdges(plans, safely, () => isClosed).catch((error: unknown): ScheduledTask[] => {
+    // The slow look-around goes on without it.
+    logger.error({ reason: errorText(error) }, 'traffic_plan_edges_failed');
+    return [];
+  });
   const timer = setInterval(safely, RECHECK_MS);
   timer.unref();
   evaluate();
@@ -82,8 +81,9 @@ export function startSchedule(options: ScheduleOptions): Schedule {
     status: () => current,
     evaluate,
     close: async () => {
+      isClosed = true;
       clearInterval(timer);
-      await Promise.all(tasks.map(async (task: ScheduledTask) => task.destroy()));
+      await Promise.all((await tasks).map(async (task) => task.destroy()));
       const inForce = current.filter(({ plan }) => plan !== undefined);
       current = targets.map((target) => nothing(target));
       for (const { target } of inForce) set(nothing(target));
@@ -111,6 +111,23 @@ function statusAt(plans: readonly ScheduledPlan[], at: number, target: string): 
 
 function nothing(target: string): ScheduleStatus {
   return { target, plan: undefined, weights: undefined, since: undefined, until: undefined };
+}
+
+// Loaded when it is used: a program without plans does not pay for it.
+async function tellEdges(
+  plans: readonly ScheduledPlan[],
+  evaluate: () => void,
+  isClosed: () => boolean,
+): Promise<ScheduledTask[]> {
+  const { schedule } = await import('node-cron');
+  if (isClosed()) return [];
+  return edgesOf(plans).map(({ minutes, timeZone }) =>
+    schedule(`${minutes % 60} ${Math.floor(minutes / 60)} * * *`, evaluate, {
+      timezone: timeZone,
+      unref: true,
+      suppressMissedWarning: true,
+    }),
+  );
 }
 
 function edgesOf(plans: readonly ScheduledPlan[]): readonly { minutes: number; timeZone: string }[] {
