@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { toBytes, toText } from '../../upsync/nginx/config/bytes.ts';
 import { loadConfig, visit } from '../../upsync/nginx/config/load.ts';
@@ -32,8 +33,23 @@ export function readMainContext(nginx: NginxBinary, args: NginxArguments, paths:
   }
   const { daemon, pid } = facts.facts();
   const name = logs[0] ?? args.errorLog ?? nginx.errorLogPath;
-  const isFile = name !== 'stderr' && !/^(syslog|memory):|^\/dev\/|^\/proc\//.test(name);
-  return { daemon, pidPath: pid, errorLog: isFile ? path.resolve(paths.prefix, name) : undefined };
+  const isFile = name !== 'stderr' && !/^(syslog|memory):/.test(name);
+  const errorLog = path.resolve(paths.prefix, name);
+  return { daemon, pidPath: pid, errorLog: isFile && !leadsToDevice(errorLog) ? errorLog : undefined };
+}
+
+// Container images make the log a link to /dev/stderr, so that it leads to wherever nginx's standard error leads.
+function leadsToDevice(file: string): boolean {
+  let place = file;
+  for (let links = 0; links < 10; links++) {
+    if (/^\/(dev|proc)\//.test(place)) return true;
+    try {
+      place = path.resolve(path.dirname(place), readlinkSync(place));
+    } catch {
+      return false; // No link, or nothing yet.
+    }
+  }
+  return false;
 }
 
 function errorLogs({ name, args }: Directive): string[] {
