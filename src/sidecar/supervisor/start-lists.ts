@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import type { Logger } from '../../upstream/logger.ts';
 import type { Server } from '../../upstream/server-type.ts';
@@ -39,6 +40,7 @@ export function lastLists(logger: Logger): ListsFor {
     const lists = new Map<string, readonly Server[]>();
     await Promise.all(
       plans.map(async ({ name, dumpPath }) => {
+        if (isMissing(dumpPath)) return;
         const { servers, rejected } = await readDump(dumpPath);
         for (const entry of rejected) logger.warn({ upstream: name, ...entry }, 'dump_entry_rejected');
         if (servers.length > 0) lists.set(name, servers);
@@ -46,6 +48,15 @@ export function lastLists(logger: Logger): ListsFor {
     );
     return resolved(lists);
   };
+}
+
+// At the very first start there is no dump at all: for thousands of upstreams it costs a tenth to find that out at once.
+function isMissing(file: string): boolean {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false; // Why it cannot be read is for `readDump` to say.
+  }
 }
 
 // The workers take addresses only; names are followed by the engine once it runs.
