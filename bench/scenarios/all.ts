@@ -3,6 +3,7 @@ import { balancers } from './balancers.ts';
 import { churn } from './churn.ts';
 import { dispatcher } from './dispatcher.ts';
 import { propagation } from './propagation.ts';
+import { resolver } from './resolver.ts';
 import { scale } from './scale.ts';
 import { scaleOut } from './scale-out.ts';
 import { steady } from './steady.ts';
@@ -16,4 +17,5 @@ export const SCENARIOS: readonly Scenario[] = [
   scaleOut,
   balancers,
   dispatcher,
+  resolver,
 ];
