@@ -111,9 +111,10 @@ function idcList(text: string): IdcOptions[] {
 function mappingOf(text: string | undefined): NameMapping {
   if (text === undefined || text === 'consul') return consulServiceMapping;
   if (text === 'motan') return motanGroupMapping();
+  if (text.startsWith('motan:')) return motanGroupMapping({ path: text.slice('motan:'.length) });
   if (text.includes('{resource}')) return templateMapping(text);
   throw new UpsyncError(
     'USAGE',
-    `mapping ${JSON.stringify(text.slice(0, 60))} is neither consul nor motan nor a template with {resource}`,
+    `mapping ${JSON.stringify(text.slice(0, 60))} is neither consul nor motan nor motan:INTERFACE nor a template with {resource}`,
   );
 }

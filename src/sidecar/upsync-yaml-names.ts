@@ -24,7 +24,7 @@ export const motanSection = z.strictObject({
   consul: z.union([text, z.array(text).min(1)]).optional(),
   token: text.optional(),
   token_file: file.optional(),
-  /** `consul`: service `resource` in the IDC's datacenter; `motan`: group `resource.idc`; else a template of a service name. */
+  /** `consul`: service `resource` in the IDC's datacenter; `motan`: group `resource.idc` (`motan:com.x.Y`: one interface of it); else a template of a service name. */
   mapping: text.optional(),
   /** Folder of the snapshots on disk. */
   snapshots: file.optional(),

@@ -10,6 +10,9 @@ export function addNameOptions(command: Command): Command {
       '--idcs <list>',
       'all IDCs, best first: a,b,cloud or a=http://10.0.0.1:8500,b=http://10.1.0.1:8500',
     )
-    .option('--mapping <how>', 'consul, motan, or a service name with {resource}, {idc}, {port}')
+    .option(
+      '--mapping <how>',
+      'consul, motan, motan:INTERFACE, or a service name with {resource}, {idc}, {port}',
+    )
     .option('--token-file <file>', 'file whose first line is the token of Consul');
 }

@@ -160,6 +160,9 @@ describe('upsync command', () => {
     expect(preview.code).toBe(1);
     expect((await output('command', 'set', 'rs.a', file, '--consul', registry.url)).code).toBe(0);
     expect((await output('command', 'show', 'rs.a', '--consul', registry.url)).text).toContain('rs.a:70');
+    const names = ['--consul', registry.url, '--idc', 'a', '--idcs', 'a,b', '--mapping', 'motan:com.S'];
+    const json = JSON.parse((await output('resolve', 'rs.a.8002', '--json', ...names)).text);
+    expect(json.reasons).toContainEqual(expect.objectContaining({ code: 'COMMAND' }));
     expect((await output('command', 'clear', 'rs.a', '--consul', registry.url)).code).toBe(0);
     expect((await output('command', 'show', 'rs.a', '--consul', registry.url)).text).toContain('no command');
     expect((await output('command', 'set', 'rs.a')).code).toBe(2);
