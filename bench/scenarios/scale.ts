@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NginxControl } from '../../src/upsync/nginx/control.ts';
 import { fleetAddress, startFleet, type Fleet } from '../rig/fleet.ts';
@@ -197,7 +198,7 @@ function connectionsTo(port: number, pids: readonly number[]): number {
       ).split('\n'),
     ),
   );
-  const table = execFileSync('cat', ['/proc/net/tcp'], { encoding: 'utf8' }).split('\n').slice(1);
+  const table = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
   return table
     .map((line) => line.trim().split(/\s+/))
     .filter(
