@@ -7,7 +7,7 @@ import { UpsyncError } from '../../upstream/errors.ts';
 import { createLogger } from '../log.ts';
 import { openSources } from '../open-names.ts';
 import type { CliContext } from './command.ts';
-import { untilAborted } from './until-aborted.ts';
+import { stayAlive } from './stay-alive.ts';
 
 interface RegisterFlags {
   readonly consul?: string;
@@ -52,7 +52,7 @@ async function provider(text: string, flags: RegisterFlags, context: CliContext)
     logger: createLogger({ component: 'register', write: context.stderr }),
   });
   try {
-    const ended = untilAborted(context.signal);
+    const ended = stayAlive(context.signal);
     await Promise.race([providers.register(url), ended]);
     if (!context.signal.aborted) context.stdout(`${providers.status()[0]!.id} is registered\n`);
     await ended;
@@ -84,7 +84,7 @@ async function service(name: string, flags: RegisterFlags, context: CliContext):
   try {
     await registrar.register();
     context.stdout(`${registrar.id} is registered\n`);
-    await untilAborted(context.signal);
+    await stayAlive(context.signal);
   } finally {
     await registrar.close();
   }

@@ -3,6 +3,7 @@ import { type Resolution } from '../../motan/resolution.ts';
 import { type NameFlags, openNames } from '../open-names.ts';
 import type { CliContext } from './command.ts';
 import { addNameOptions } from './name-options.ts';
+import { stayAlive } from './stay-alive.ts';
 
 interface ResolveFlags extends NameFlags {
   readonly watch?: boolean;
@@ -33,8 +34,10 @@ export function resolveCommand(context: CliContext): Command {
         show(first);
         context.exitCode = first.servers.some(({ share }) => share > 0) ? 0 : 1;
         if (!flags.watch) return;
+        const end = stayAlive(context.signal);
         for await (const resolution of resolver.changes(name, context.signal))
           if (resolution.version > first.version) show(resolution);
+        await end;
         context.exitCode = 0;
       } finally {
         await resolver.close();
