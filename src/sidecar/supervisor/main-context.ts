@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { toBytes, toText } from '../../upsync/nginx/config/bytes.ts';
-import { loadConfig, visit } from '../../upsync/nginx/config/load.ts';
+import { loadConfig, type LoadedConfig, visit } from '../../upsync/nginx/config/load.ts';
 import { type Directive, parseConfig } from '../../upsync/nginx/config/parse.ts';
 import { MainFacts } from '../../upsync/nginx/main-facts.ts';
 import type { NginxBinary } from '../nginx-binary.ts';
@@ -16,6 +16,11 @@ export interface MainContext {
   readonly pidPath: string;
   /** The file of the main error log; undefined when that is no file: `stderr`, syslog, a device. */
   readonly errorLog: string | undefined;
+  /**
+   * Hands over the configuration it was found in, once, and keeps nothing of it: thousands of upstreams are not read twice
+   * before nginx listens, and not held in memory afterwards.
+   */
+  readonly takeConfig: () => LoadedConfig | undefined;
 }
 
 /**
@@ -26,7 +31,8 @@ export function readMainContext(nginx: NginxBinary, args: NginxArguments, paths:
   const facts = new MainFacts(translateOptions(nginx, args, paths));
   // nginx writes its standard error to the first of them, those of the command line before those of the file.
   const logs = parseConfig(toBytes(args.globals ?? ''), 'command line').directives.flatMap(errorLogs);
-  for (const { directive, parents } of visit(loadConfig(paths.main))) {
+  let config: LoadedConfig | undefined = loadConfig(paths.main);
+  for (const { directive, parents } of visit(config)) {
     if (parents.length > 0) continue;
     facts.add(directive);
     logs.push(...errorLogs(directive));
@@ -35,7 +41,13 @@ export function readMainContext(nginx: NginxBinary, args: NginxArguments, paths:
   const name = logs[0] ?? args.errorLog ?? nginx.errorLogPath;
   const isFile = name !== 'stderr' && !/^(syslog|memory):/.test(name);
   const errorLog = path.resolve(paths.prefix, name);
-  return { daemon, pidPath: pid, errorLog: isFile && !leadsToDevice(errorLog) ? errorLog : undefined };
+  const takeConfig = (): LoadedConfig | undefined => {
+    const taken = config;
+    config = undefined;
+    return taken;
+  };
+  const logPath = isFile && !leadsToDevice(errorLog) ? errorLog : undefined;
+  return { daemon, pidPath: pid, errorLog: logPath, takeConfig };
 }
 
 // Container images make the log a link to /dev/stderr, so that it leads to wherever nginx's standard error leads.

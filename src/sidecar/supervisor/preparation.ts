@@ -2,6 +2,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BootConfig } from '../../upsync/nginx/boot.ts';
+import type { LoadedConfig } from '../../upsync/nginx/config/load.ts';
 import type { ShownUpstream } from '../../upsync/show.ts';
 import type { RuntimeDirectory } from '../../upsync/nginx/runtime-directory.ts';
 import { translate } from '../../upsync/nginx/translate.ts';
@@ -50,6 +51,8 @@ export interface PrepareOptions {
   readonly directory: RuntimeDirectory;
   /** The lists to start with, where there are better ones than the `server` lines. */
   readonly lists: ListsFor;
+  /** The configuration, where it was read a moment ago. */
+  readonly config?: LoadedConfig | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -63,11 +66,14 @@ let generation = 0;
  * @throws {UpsyncError} what the translator finds wrong, with file and line; RUNTIME_DIRECTORY when nothing can be written.
  */
 export async function prepare(options: PrepareOptions): Promise<Preparation> {
-  const { nginx, args, paths, runtime, directory } = options;
+  const { nginx, args, paths, runtime, directory, signal } = options;
   // A name of its own: the boot file in force must outlive a configuration that is rejected.
   const bootFile = path.join(runtime.private, `boot.${process.pid}.${++generation}`);
-  const translation = await translate(translateOptions(nginx, args, paths, runtime, bootFile));
-  const lists = await options.lists(translation.plans, options.signal);
+  const translation = await translate(
+    translateOptions(nginx, args, paths, runtime, bootFile),
+    options.config,
+  );
+  const lists = await options.lists(translation.plans, signal);
   const boot = withLists(translation.boot, lists);
   if (translation.mode === 'workers') writeBoot(bootFile, boot);
   else await writeIncludes(runtime, boot);
@@ -86,7 +92,7 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
     startWith: async (better) => {
       // Without Lua the include files are kept up to date anyway.
       if (translation.mode === 'workers')
-        writeBoot(bootFile, withLists(boot, await better(translation.plans, options.signal)));
+        writeBoot(bootFile, withLists(boot, await better(translation.plans, signal)));
     },
     activate: () => {
       // Activated before, and others since: what was written then is gone.

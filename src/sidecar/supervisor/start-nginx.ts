@@ -44,7 +44,7 @@ export async function startNginx(start: StartNginx): Promise<number> {
 async function supervise(
   { nginx, args, paths }: StartNginx,
   runtime: Runtime,
-  { daemon, errorLog }: MainContext,
+  { daemon, errorLog, takeConfig }: MainContext,
 ): Promise<number> {
   const log = daemon && errorLog !== undefined ? new LogFile(errorLog) : undefined;
   if (log) process.env['UPSYNC_LOG_FORMAT'] ??= 'nginx';
@@ -66,7 +66,17 @@ async function supervise(
     daemon,
     logsToFile: errorLog !== undefined,
     prepare: (signal) =>
-      prepare({ nginx, args, paths, runtime, directory, lists: startLists(logger), signal }),
+      prepare({
+        nginx,
+        args,
+        paths,
+        runtime,
+        directory,
+        lists: startLists(logger),
+        // At the start only: a reload reads the files as they are by then.
+        config: takeConfig(),
+        signal,
+      }),
     lastLists: lastLists(logger),
     engineProgram: ENGINE,
     engineStderr: () => log?.descriptor ?? 'inherit',

@@ -1,7 +1,7 @@
 import { type ConfigError, ConfigErrors, ConfigError as PlacedError } from '../config-error.ts';
 import { bootLists } from './boot-lists.ts';
 import { toBytes } from './config/bytes.ts';
-import { loadConfig, visit, type Visit } from './config/load.ts';
+import { loadConfig, type LoadedConfig, visit, type Visit } from './config/load.ts';
 import { Edits } from './edits.ts';
 import { hookDirective, hookPhase, type HookPhase, prependToHook } from './lua-hooks.ts';
 import { addLuaModules } from './lua-modules.ts';
@@ -25,9 +25,12 @@ const UPSTREAM_ONLY: ReadonlySet<string> = new Set(['upsync', 'upsync_dump_path'
  * byte stays. No line moves, so nginx's messages keep their line numbers. Writes nothing.
  * @throws {ConfigErrors} CONFIG_INVALID with every error found, each with file and line; ConfigError
  * CONFIG_UNREADABLE when the main file cannot be opened.
+ * @param config the configuration, where it was read already.
  */
-export async function translate(options: TranslateOptions): Promise<Translation> {
-  const config = loadConfig(options.main);
+export async function translate(
+  options: TranslateOptions,
+  config: LoadedConfig = loadConfig(options.main),
+): Promise<Translation> {
   const scope: TranslateScope = { config, options, edits: new Edits(), errors: [], warnings: [] };
   const found = walk(scope);
   const list = found.order.list();
