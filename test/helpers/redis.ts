@@ -33,10 +33,26 @@ export async function freePortOn(...hosts: readonly string[]): Promise<number> {
 }
 
 /** Starts a redis-server without persistence and resolves when it answers. */
-export async function startRedis(host: string, port: number): Promise<RedisProcess> {
+export async function startRedis(
+  host: string,
+  port: number,
+  ...more: readonly string[]
+): Promise<RedisProcess> {
   const child = spawn(
     'redis-server',
-    ['--bind', host, '--port', String(port), '--save', '', '--appendonly', 'no', '--protected-mode', 'no'],
+    [
+      '--bind',
+      host,
+      '--port',
+      String(port),
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--protected-mode',
+      'no',
+      ...more,
+    ],
     { stdio: 'ignore' },
   );
   const redis = { host, port, kill: () => end(child) };

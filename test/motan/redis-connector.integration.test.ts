@@ -8,6 +8,7 @@ import { type Resolver } from '../../src/motan/resolution.ts';
 import { createTopology } from '../../src/motan/topology.ts';
 import { provider } from '../helpers/motan-providers.ts';
 import { listOf, MemoryRegistry, queryKey, until } from '../helpers/motan-registry.ts';
+import { scratchFolder } from '../helpers/scratch-folder.ts';
 import { freePortOn, type RedisProcess, startRedis } from '../helpers/redis.ts';
 
 const HOSTS = { a: '127.0.1.1', b: '127.0.2.1', cloud: '127.0.3.1' } as const;
@@ -148,7 +149,28 @@ describe('other resources', () => {
     }
   });
 
-  it('gives the start nodes of a cluster', async () => {
+  it('gives the start nodes of a cluster, which an ioredis cluster client starts from', async () => {
     expect(await clusterNodes(resolver, name)).toEqual([{ host: HOSTS.a, port }]);
+    const folder = scratchFolder();
+    const clusterPort = await freePortOn(HOSTS.a);
+    const bus = await freePortOn(HOSTS.a);
+    await startRedis(
+      HOSTS.a,
+      clusterPort,
+      ...['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--dir', folder],
+      ...['--cluster-announce-ip', HOSTS.a],
+    );
+    const single = new Redis(clusterPort, HOSTS.a);
+    await single.cluster('ADDSLOTSRANGE', 0, 16_383);
+    const isReady = async () => (await single.cluster('INFO')).includes('cluster_state:ok');
+    await expect.poll(isReady, { timeout: 8000 }).toBe(true);
+    single.disconnect();
+    const one = { host: HOSTS.a, port: clusterPort, address: `${HOSTS.a}:${clusterPort}` };
+    registry.set('local/rc', listOf([provider(1, one)]));
+    const nodes = await clusterNodes(resolver, `rc.a.${clusterPort}`);
+    const cluster = new Redis.Cluster(nodes);
+    onTestFinished(() => cluster.disconnect());
+    await cluster.set('k', 'v');
+    expect(await cluster.get('k')).toBe('v');
   });
 });
