@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// A busy machine takes its time; what is polled for still has to come.
+const expect = { poll: { timeout: 10_000 } };
+
 // unit: pure code, no process, no socket beyond loopback fakes. contract: one suite per contract, run by every
 // implementation. integration: real nginx, Consul, Redis, etcd. Whole-program acceptance tests are TAP (test/acceptance).
 export default defineConfig({
@@ -10,7 +13,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.integration.test.ts', 'test/contract/**', 'test/acceptance/**'],
-          testTimeout: 10_000,
+          testTimeout: 20_000,
+          expect,
         },
       },
       {
@@ -28,6 +32,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          expect,
         },
       },
     ],
