@@ -23,6 +23,7 @@ export default defineConfig({
           include: ['test/contract/**/*.test.ts'],
           testTimeout: 30_000,
           hookTimeout: 120_000,
+          expect,
         },
       },
       {
