@@ -57,6 +57,8 @@ export class Registrar {
   #weight: number;
   #isDraining = false;
   #maintenance: string | undefined;
+  /** False while a registration may lack its second half: an instance in maintenance must not come back in service. */
+  #isComplete = false;
   #timer: NodeJS.Timeout | undefined;
   /** Requests go one after the other, so that a late beat cannot register again what was just taken out. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -155,7 +157,7 @@ export class Registrar {
     const startedAt = performance.now();
     try {
       await this.#enqueue(async (agent) => {
-        if (await agent.pass(this.id)) return;
+        if ((await agent.pass(this.id)) && this.#isComplete) return;
         this.#logger.warn({ service: this.id }, 'registration_lost');
         await this.#register();
       });
@@ -176,9 +178,11 @@ export class Registrar {
       ...(meta === undefined ? {} : { meta }),
     };
     const agent = await this.#open();
+    this.#isComplete = false;
     await agent.register(service);
     if (this.#maintenance !== undefined)
       await agent.maintenance(this.id, true, this.#maintenance === '' ? undefined : this.#maintenance);
+    this.#isComplete = true;
     this.#logger.info(
       { service: this.id, weight: this.#weight, drain: this.#isDraining },
       'service_registered',

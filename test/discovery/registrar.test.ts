@@ -51,6 +51,27 @@ describe('the registrar', () => {
     await server.stop();
   });
 
+  it('does not leave an instance in service whose maintenance could not be told again', async () => {
+    let known = true;
+    const maintenances: string[] = [];
+    const server = await FakeServer.start((request, socket) => {
+      if (request.includes('/check/pass/') && !known) {
+        known = true;
+        return void socket.write(httpReply('Unknown check ID', { status: '404 Not Found' }));
+      }
+      if (request.includes('/maintenance/') && maintenances.push(request) === 2)
+        return void socket.write(httpReply('busy', { status: '500 Internal Server Error' }));
+      socket.write(httpReply('null'));
+    });
+    const registrar = new Registrar({ agent: server.url, name: 'web', port: 80, ttlMs: 90 });
+    await registrar.register();
+    await registrar.maintenance(true, 'upgrade');
+    known = false;
+    await vi.waitFor(() => expect(maintenances.length).toBeGreaterThan(2), { timeout: 5000 });
+    await registrar.close();
+    await server.stop();
+  });
+
   it('closes without ever having registered, and more than once', async () => {
     const registrar = new Registrar({ name: 'web', port: 80 });
     await Promise.all([registrar.close(), registrar.close()]);

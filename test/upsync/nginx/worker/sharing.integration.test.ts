@@ -65,6 +65,10 @@ describe('what two workers know of each other', () => {
       return now.length === 2 && now.every((pid) => !before.includes(pid));
     });
     await Promise.all(answers);
+    // A worker forgets its predecessor's requests as it starts; the process is there a moment earlier.
+    await expect
+      .poll(async () => (await proxy.target.state()).workers.every(({ pid }) => !before.includes(pid)))
+      .toBe(true);
     const anew = hold(backends[0]!);
     const others = Array.from({ length: 8 }, ask);
     await expect.poll(() => anew.length).toBe(8);
