@@ -51,15 +51,14 @@ export async function bindBoth(
 }
 
 export function serveUdp(socket: UdpSocket, handle: Handler): Transport {
-  const unsent = (): void => undefined;
   socket.on('message', (bytes, { address, port }) => {
     handle(bytes, 'udp', (answer) => {
-      // Port 0 cannot be sent to and would throw.
-      if (port > 0) socket.send(answer, 0, answer.length, port, address, unsent);
+      // Port 0 cannot be sent to and would throw. Without a call-back a send costs no turn of the event loop.
+      if (port > 0) socket.send(answer, 0, answer.length, port, address);
     });
   });
   // An answer that cannot be sent is the client's loss; the socket serves on.
-  socket.on('error', unsent);
+  socket.on('error', () => undefined);
   let closing: Promise<void> | undefined;
   return {
     close: () => (closing ??= new Promise((resolve) => socket.close(() => resolve()))),

@@ -294,6 +294,16 @@ describe('forwarding', () => {
     expect(dns.stats().forwarded).toBe(3);
   });
 
+  it('forwards over TCP what came over TCP', async () => {
+    const { dns: other } = await startDns(rs(many(100)), { suffix: 'other.example' });
+    const { dns } = await startDns(rs(many(1)), { forward: [`127.0.0.1:${other.port}`] });
+    const [whole] = await askTcp(dns.port, question('rs.a.6379.other.example', 'A'));
+    expect(read(whole).answers!.length).toBe(100);
+    expect(read(whole).id).toBe(4711);
+    const cut = read(await askUdp(dns.port, question('rs.a.6379.other.example', 'A')));
+    expect([cut.flag_tc, cut.answers!.length]).toEqual([true, 29]);
+  });
+
   it('fails when nobody answers in time', async () => {
     const silent = createSocket('udp4');
     await new Promise<void>((resolve) => silent.bind(0, '127.0.0.1', resolve));
