@@ -157,8 +157,9 @@ export class Registrar {
     const startedAt = performance.now();
     try {
       await this.#enqueue(async (agent) => {
-        if ((await agent.pass(this.id)) && this.#isComplete) return;
-        this.#logger.warn({ service: this.id }, 'registration_lost');
+        const isKnown = await agent.pass(this.id);
+        if (isKnown && this.#isComplete) return;
+        if (!isKnown) this.#logger.warn({ service: this.id }, 'registration_lost');
         await this.#register();
       });
     } catch (error) {

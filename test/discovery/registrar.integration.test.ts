@@ -55,7 +55,7 @@ else
       },
       { timeout: 20_000, interval: 100 },
     );
-    expect(count('registration_lost')).toBe(1);
+    expect(count('registration_lost')).toBeGreaterThan(0);
     await registrar.close();
     await vi.waitFor(async () => expect(await instances()).toEqual([]), { timeout: 10_000 });
   });
