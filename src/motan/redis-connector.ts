@@ -1,4 +1,4 @@
-import { type RedisOptions } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
 import { connect as netConnect, Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { errorText, UpsyncError } from '../upstream/errors.ts';
@@ -6,7 +6,7 @@ import { type Logger, SILENT } from '../upstream/logger.ts';
 import { candidates, chooseServer, RecentFailures, type ResourceRole } from './connect/choose.ts';
 import { isReachable, PROBE_MS } from './connect/connect.ts';
 import { MovingConnection } from './connect/moving-connection.ts';
-import { type Resolution, type ResolvedServer, type Resolver } from './resolution.ts';
+import type { Resolution, ResolvedServer, Resolver } from './resolution.ts';
 
 export interface RedisConnectorOptions {
   /**

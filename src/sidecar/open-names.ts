@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { UpsyncError } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
+import type { Logger } from '../upstream/logger.ts';
 import { consulDatacenter, consulSources, type ConsulSources } from '../motan/consul-sources.ts';
 import { chooseLocalIdc } from '../motan/name.ts';
 import { createResolver } from '../motan/resolver.ts';
-import { type Resolver } from '../motan/resolution.ts';
+import type { Resolver } from '../motan/resolution.ts';
 import {
   consulServiceMapping,
   createTopology,
@@ -13,7 +13,7 @@ import {
   type NameMapping,
   templateMapping,
 } from '../motan/topology.ts';
-import { type MotanSection } from './upsync-yaml-names.ts';
+import type { MotanSection } from './upsync-yaml-names.ts';
 import { readYaml, type YamlFile } from './upsync-yaml.ts';
 
 /** What a command line says about where names come from. */

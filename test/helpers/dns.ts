@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createDnsServer, type DnsServer, type DnsServerOptions } from '../../src/motan/dns/server.ts';
-import { type Provider, type ProviderList } from '../../src/motan/provider.ts';
+import type { Provider, ProviderList } from '../../src/motan/provider.ts';
 import { createResolver } from '../../src/motan/resolver.ts';
 import { createTopology } from '../../src/motan/topology.ts';
 import { listOf, MemoryRegistry, queryKey } from './motan-registry.ts';

@@ -1,9 +1,9 @@
 import { UpsyncError } from '../../upstream/errors.ts';
-import { type Resolver } from '../resolution.ts';
+import type { Resolver } from '../resolution.ts';
 import { NameGate, nameOf, nodesOf } from './name-nodes.ts';
 import { badRequest, type Services } from './services.ts';
 import { groupSign, nodesSign, type ServiceNodes } from './sign.ts';
-import { type StaticGroups } from './static-groups.ts';
+import type { StaticGroups } from './static-groups.ts';
 
 /** What a client asks, method and form of the request apart. */
 export interface Call {

@@ -1,7 +1,7 @@
 import { isHealthy } from '../provider.ts';
-import { type Resolution, type ResolvedServer, type Resolver } from '../resolution.ts';
+import type { Resolution, ResolvedServer, Resolver } from '../resolution.ts';
 import { badRequest } from './services.ts';
-import { type ServiceNode, type ServiceNodes } from './sign.ts';
+import type { ServiceNode, ServiceNodes } from './sign.ts';
 
 /**
  * The name behind a service and a cluster: service `rs` with cluster `a/6379`, or service `rs.a.6379` with none; undefined when

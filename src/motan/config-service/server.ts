@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { formatAddress } from '../../upstream/address.ts';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { type Logger, SILENT } from '../../upstream/logger.ts';
-import { type Resolver } from '../resolution.ts';
+import type { Resolver } from '../resolution.ts';
 import { type Call, createActions, type Outcome } from './actions.ts';
 import { badRequest, Services } from './services.ts';
 import { StaticGroups } from './static-groups.ts';

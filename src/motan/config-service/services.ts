@@ -1,6 +1,6 @@
 import { parseAddress } from '../../upstream/address.ts';
 import { UpsyncError } from '../../upstream/errors.ts';
-import { type ServiceNodes } from './sign.ts';
+import type { ServiceNodes } from './sign.ts';
 
 export interface ServicesOptions {
   /** A dynamic node without heartbeat for so long is unreachable. Milliseconds. */

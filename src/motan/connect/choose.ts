@@ -1,5 +1,5 @@
 import { isHealthy } from '../provider.ts';
-import { type Resolution, type ResolvedServer } from '../resolution.ts';
+import type { Resolution, ResolvedServer } from '../resolution.ts';
 import { weightedOrder } from '../weighted-order.ts';
 
 /** Who chooses how: a `writer` goes where all writers go, a `reader` is one of many that share the servers by weight. */

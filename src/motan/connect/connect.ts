@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
-import { type ResolvedServer, type Resolver } from '../resolution.ts';
+import type { ResolvedServer, Resolver } from '../resolution.ts';
 import { candidates, RecentFailures, type ResourceRole } from './choose.ts';
 
 export interface ConnectOptions {

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6, type LookupFunction } from 'node:net';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
-import { type Resolver } from '../resolution.ts';
+import type { Resolver } from '../resolution.ts';
 import { candidates, type ResourceRole } from './choose.ts';
 
 export interface LookupOptions {

@@ -1,6 +1,6 @@
-import { type Socket } from 'node:net';
-import { type Logger } from '../../upstream/logger.ts';
-import { type Resolution, type ResolvedServer, type Resolver, type Subscription } from '../resolution.ts';
+import type { Socket } from 'node:net';
+import type { Logger } from '../../upstream/logger.ts';
+import type { Resolution, ResolvedServer, Resolver, Subscription } from '../resolution.ts';
 import { candidates, chooseServer, type RecentFailures, type ResourceRole } from './choose.ts';
 import { isReachable, PROBE_MS } from './connect.ts';
 

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { isHostName } from '../../upstream/address.ts';
 import { standby } from '../connect/choose.ts';
-import { type Resolution, type ResolvedServer } from '../resolution.ts';
+import type { Resolution, ResolvedServer } from '../resolution.ts';
 import { addressLabel, encodeAnswer, encodeRecord } from './records.ts';
 import { RCODE, TYPE } from './wire.ts';
 

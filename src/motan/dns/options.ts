@@ -1,5 +1,5 @@
-import { type Logger } from '../../upstream/logger.ts';
-import { type Resolver } from '../resolution.ts';
+import type { Logger } from '../../upstream/logger.ts';
+import type { Resolver } from '../resolution.ts';
 
 export interface DnsServerOptions {
   readonly resolver: Resolver;

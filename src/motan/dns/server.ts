@@ -1,4 +1,4 @@
-import { type DnsServer, type DnsServerOptions } from './options.ts';
+import type { DnsServer, DnsServerOptions } from './options.ts';
 
 export { DNS_DEFAULTS, type DnsServer, type DnsServerOptions, type DnsStats } from './options.ts';
 

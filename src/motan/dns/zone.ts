@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import { UpsyncError } from '../../upstream/errors.ts';
-import { type Resolution, type Resolver } from '../resolution.ts';
+import type { Resolution, Resolver } from '../resolution.ts';
 import { addressRecord, answerFor, fixedAnswer, negativeAnswer, type PreparedAnswer } from './answer.ts';
 import { encodeAnswer, encodeRecord, soaRecord } from './records.ts';
 import { type DnsQuery, labelsOf, RCODE, TYPE } from './wire.ts';

@@ -1,7 +1,7 @@
-import { type ScheduledTask } from 'node-cron';
+import type { ScheduledTask } from 'node-cron';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { type Logger, SILENT } from '../../upstream/logger.ts';
-import { type Resolver } from '../resolution.ts';
+import type { Resolver } from '../resolution.ts';
 import { activePlan, targetsOf, weightsText } from './active.ts';
 import { checkPlan, minutesOf, type ScheduledPlan } from './plan.ts';
 

@@ -4,7 +4,7 @@ import { clearCommand, readCommand, writeCommand } from '../../motan/commands/co
 import { parseCommands } from '../../motan/commands/command.ts';
 import { planGroups } from '../../motan/commands/evaluate.ts';
 import { type CommandPreview, previewCommand } from '../../motan/commands/preview.ts';
-import { type ConsulSources } from '../../motan/consul-sources.ts';
+import type { ConsulSources } from '../../motan/consul-sources.ts';
 import { findLocalIp } from '../../motan/local-ip.ts';
 import { isHealthy, type Provider } from '../../motan/provider.ts';
 import { serviceNameOf } from '../../motan/service.ts';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type Resolution } from '../../motan/resolution.ts';
+import type { Resolution } from '../../motan/resolution.ts';
 import { type NameFlags, openNames } from '../open-names.ts';
 import type { CliContext } from './command.ts';
 import { addNameOptions } from './name-options.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createConfigService, type ConfigServiceOptions } from '../../../src/motan/config-service/server.ts';
-import { type Provider, type ProviderList } from '../../../src/motan/provider.ts';
+import type { Provider, ProviderList } from '../../../src/motan/provider.ts';
 import { createResolver } from '../../../src/motan/resolver.ts';
 import { createTopology } from '../../../src/motan/topology.ts';
 import { provider } from '../../helpers/motan-providers.ts';

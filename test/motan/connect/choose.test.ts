@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chooseServer, RecentFailures, standby } from '../../../src/motan/connect/choose.ts';
-import { type Resolution, type ResolvedServer } from '../../../src/motan/resolution.ts';
+import type { Resolution, ResolvedServer } from '../../../src/motan/resolution.ts';
 
 /** `a1 0.7` is server a1 of IDC a (rank 0) with that share; `b1 0 critical` is a failing one. */
 function resolution(...texts: readonly string[]): Resolution {

@@ -1,4 +1,4 @@
-import { type SrvAnswer, type StringAnswer } from 'dns-packet';
+import type { SrvAnswer, StringAnswer } from 'dns-packet';
 import fc from 'fast-check';
 import { createSocket } from 'node:dgram';
 import { describe, expect, it, onTestFinished } from 'vitest';

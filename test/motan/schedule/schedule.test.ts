@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { type TrafficPlan } from '../../../src/motan/resolution.ts';
+import type { TrafficPlan } from '../../../src/motan/resolution.ts';
 import { activePlan, formatUpcoming, upcoming } from '../../../src/motan/schedule/active.ts';
 import { parsePlan } from '../../../src/motan/schedule/plan.ts';
 import { formatStatus, startSchedule } from '../../../src/motan/schedule/schedule.ts';
