@@ -1,4 +1,4 @@
-import { type Server } from '../upstream/server-type.ts';
+import type { Server } from '../upstream/server-type.ts';
 
 /**
  * The balancing methods, by nginx's words (`hash`/`hash consistent` take their key from the pick).

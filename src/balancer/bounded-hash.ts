@@ -1,9 +1,9 @@
-import { type PickRequest } from './balancer.ts';
-import { type Chooser } from './chooser.ts';
+import type { PickRequest } from './balancer.ts';
+import type { Chooser } from './chooser.ts';
 import { CRC_START, crcEnd, crcText } from './crc32.ts';
 import { isUsable, wasTried, type PoolPeer } from './peer.ts';
-import { type Pool } from './pool.ts';
-import { type Ring } from './ring.ts';
+import type { Pool } from './pool.ts';
+import type { Ring } from './ring.ts';
 
 /** Points looked at before the least loaded server seen so far has to do. */
 const MAX_STEPS = 4096;

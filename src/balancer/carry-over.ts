@@ -1,5 +1,5 @@
-import { type Server } from '../upstream/server-type.ts';
-import { type Peer } from './balancer.ts';
+import type { Server } from '../upstream/server-type.ts';
+import type { Peer } from './balancer.ts';
 import { createPeer, isServing, type PoolPeer } from './peer.ts';
 
 /**

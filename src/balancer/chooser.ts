@@ -1,5 +1,5 @@
-import { type PickRequest } from './balancer.ts';
-import { type PoolPeer } from './peer.ts';
+import type { PickRequest } from './balancer.ts';
+import type { PoolPeer } from './peer.ts';
 
 /**
  * How a method chooses among the primary servers. Where it finds none, round robin takes over, as in nginx; so the two

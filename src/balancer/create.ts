@@ -1,14 +1,14 @@
-import { type Server } from '../upstream/server-type.ts';
-import { type Balancer, type BalancerOptions } from './balancer.ts';
+import type { Server } from '../upstream/server-type.ts';
+import type { Balancer, BalancerOptions } from './balancer.ts';
 import { BoundedChooser } from './bounded-hash.ts';
 import { carryOver } from './carry-over.ts';
-import { type Chooser } from './chooser.ts';
+import type { Chooser } from './chooser.ts';
 import { EwmaChooser } from './ewma.ts';
 import { ConsistentChooser } from './hash-consistent.ts';
 import { HashChooser } from './hash.ts';
 import { IpHashChooser } from './ip-hash.ts';
 import { LeastConnShelf } from './least-conn.ts';
-import { type PoolPeer } from './peer.ts';
+import type { PoolPeer } from './peer.ts';
 import { PoolBalancer } from './pool-balancer.ts';
 import { Pool } from './pool.ts';
 import { Prng } from './prng.ts';

@@ -1,7 +1,7 @@
-import { type PickRequest } from './balancer.ts';
-import { type Chooser } from './chooser.ts';
+import type { PickRequest } from './balancer.ts';
+import type { Chooser } from './chooser.ts';
 import { RAMP_STEPS, isUsable, wasTried, type PoolPeer } from './peer.ts';
-import { type Prng } from './prng.ts';
+import type { Prng } from './prng.ts';
 import { Ranges } from './ranges.ts';
 
 /** Milliseconds after which a measured time counts about a third. */

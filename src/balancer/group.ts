@@ -1,4 +1,4 @@
-import { type PoolPeer } from './peer.ts';
+import type { PoolPeer } from './peer.ts';
 import { Strays, isBefore } from './strays.ts';
 
 /**

@@ -1,9 +1,9 @@
-import { type PickRequest } from './balancer.ts';
-import { type Chooser } from './chooser.ts';
+import type { PickRequest } from './balancer.ts';
+import type { Chooser } from './chooser.ts';
 import { CRC_START, crcEnd, crcText } from './crc32.ts';
 import { isUsable, wasTried, type PoolPeer } from './peer.ts';
-import { type Pool } from './pool.ts';
-import { type Ring } from './ring.ts';
+import type { Pool } from './pool.ts';
+import type { Ring } from './ring.ts';
 
 /** nginx gives up after so many points without a usable server, and turns to round robin. */
 const MAX_MISSES = 20;

@@ -1,7 +1,7 @@
-import { type PickRequest } from './balancer.ts';
-import { type Chooser } from './chooser.ts';
+import type { PickRequest } from './balancer.ts';
+import type { Chooser } from './chooser.ts';
 import { CRC_START, crcEnd, crcText } from './crc32.ts';
-import { type PoolPeer } from './peer.ts';
+import type { PoolPeer } from './peer.ts';
 import { Ranges } from './ranges.ts';
 import { Walk } from './walk.ts';
 

@@ -1,6 +1,6 @@
-import { type PickRequest } from './balancer.ts';
-import { type Chooser } from './chooser.ts';
-import { type PoolPeer } from './peer.ts';
+import type { PickRequest } from './balancer.ts';
+import type { Chooser } from './chooser.ts';
+import type { PoolPeer } from './peer.ts';
 import { Ranges } from './ranges.ts';
 import { Walk } from './walk.ts';
 

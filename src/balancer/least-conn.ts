@@ -1,5 +1,5 @@
-import { type PoolPeer } from './peer.ts';
-import { type Shelf } from './shelf.ts';
+import type { PoolPeer } from './peer.ts';
+import type { Shelf } from './shelf.ts';
 import { Wheel } from './wheel.ts';
 
 /** Peers with the same load for their weight; among them the choice is smooth round robin. */

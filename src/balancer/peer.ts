@@ -1,5 +1,5 @@
-import { type Server } from '../upstream/server-type.ts';
-import { type Peer } from './balancer.ts';
+import type { Server } from '../upstream/server-type.ts';
+import type { Peer } from './balancer.ts';
 
 /** Steps of a slow start: fractions of 64 keep every weight exact in binary, so that no rounding can change a choice. */
 export const RAMP_STEPS = 64;

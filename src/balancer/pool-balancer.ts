@@ -1,7 +1,7 @@
-import { type Balancer, type Method, type Peer, type PickRequest } from './balancer.ts';
-import { type Chooser } from './chooser.ts';
+import type { Balancer, Method, Peer, PickRequest } from './balancer.ts';
+import type { Chooser } from './chooser.ts';
 import { isFull, isServing, wasTried, type PoolPeer } from './peer.ts';
-import { type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 
 /**
  * Every method's balancer: two pools, nginx's passive health, and the method's chooser where it has one.

@@ -1,6 +1,6 @@
-import { type Peer, type PickRequest } from './balancer.ts';
+import type { Peer, PickRequest } from './balancer.ts';
 import { RAMP_STEPS, isFailed, isFull, isServing, isUsable, wasTried, type PoolPeer } from './peer.ts';
-import { type Shelf } from './shelf.ts';
+import type { Shelf } from './shelf.ts';
 
 /**
  * One list of peers, the primary or the backup one: keeps on the shelf exactly those that nginx would consider now,

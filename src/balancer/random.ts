@@ -1,7 +1,7 @@
-import { type PickRequest } from './balancer.ts';
-import { type Chooser } from './chooser.ts';
+import type { PickRequest } from './balancer.ts';
+import type { Chooser } from './chooser.ts';
 import { isUsable, wasTried, type PoolPeer } from './peer.ts';
-import { type Prng } from './prng.ts';
+import type { Prng } from './prng.ts';
 import { Ranges } from './ranges.ts';
 
 /** nginx gives up after so many draws of servers that cannot be used, and turns to round robin. */

@@ -1,4 +1,4 @@
-import { type PoolPeer } from './peer.ts';
+import type { PoolPeer } from './peer.ts';
 
 /**
  * The weights of a list laid end to end, in list order. Servers that are down keep their part, so that taking one down

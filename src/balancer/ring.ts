@@ -1,5 +1,5 @@
 import { CRC_START, crcEnd, crcNumber, crcText } from './crc32.ts';
-import { type PoolPeer } from './peer.ts';
+import type { PoolPeer } from './peer.ts';
 import { radixSort } from './radix-sort.ts';
 
 const POINTS_PER_WEIGHT = 160;

@@ -1,4 +1,4 @@
-import { type PoolPeer } from './peer.ts';
+import type { PoolPeer } from './peer.ts';
 
 /** The peers of a pool that may be picked now, in the order of a method. */
 export interface Shelf {

@@ -1,4 +1,4 @@
-import { type PoolPeer } from './peer.ts';
+import type { PoolPeer } from './peer.ts';
 
 /** A heap of peers by (current weight, then list order): those of a `Group` that do not fit at the end of its queue. */
 export class Strays {

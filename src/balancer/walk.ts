@@ -1,4 +1,4 @@
-import { type Peer, type PickRequest } from './balancer.ts';
+import type { Peer, PickRequest } from './balancer.ts';
 import { isUsable, wasTried, type PoolPeer } from './peer.ts';
 
 /** nginx gives up hashing after so many servers that cannot be used, and turns to round robin. */

@@ -1,6 +1,6 @@
 import { Group } from './group.ts';
-import { type PoolPeer } from './peer.ts';
-import { type Shelf } from './shelf.ts';
+import type { PoolPeer } from './peer.ts';
+import type { Shelf } from './shelf.ts';
 import { Tournament } from './tournament.ts';
 
 /** Numbers stay far below 2^53: weight 65535 times this many turns. */

@@ -1,7 +1,7 @@
 import { consulUrl, type ConsulQuery } from './consul-query.ts';
 import { parseConsulIndex, pollTimes } from './consul-index.ts';
 import { type RegistryHttp, type RegistryReply, requireOk } from './http.ts';
-import { type PollFloor } from './poll-floor.ts';
+import type { PollFloor } from './poll-floor.ts';
 import { sleep } from './sleep.ts';
 
 /** What a reply held, and whether that differs from the reply before. */

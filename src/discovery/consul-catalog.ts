@@ -1,10 +1,10 @@
 import { ConsulListSource } from './consul-list-source.ts';
 import { joinEntries, safeText } from './entry-address.ts';
-import { type RegistryHttp, type RegistryReply } from './http.ts';
+import type { RegistryHttp, RegistryReply } from './http.ts';
 import { type Fields, isFields, parseReplyArray, strayItems } from './reply-json.ts';
 import { readServiceEntry } from './service-entry.ts';
 import { SourceError } from './source-error.ts';
-import { type Source, type SourceList, type SourceOptions } from './source.ts';
+import type { Source, SourceList, SourceOptions } from './source.ts';
 
 /**
  * The instances of a service in Consul's catalog, healthy or not (`upsync_type=consul_services`,

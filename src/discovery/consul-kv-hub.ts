@@ -1,14 +1,14 @@
 import { Backoff } from '../upstream/backoff.ts';
 import { blockingReplies } from './consul-blocking.ts';
 import { joinKvEntries, type KvEntry, KvReplyReader } from './consul-kv-reply.ts';
-import { type ConsulQuery } from './consul-query.ts';
-import { type RegistryHttp } from './http.ts';
+import type { ConsulQuery } from './consul-query.ts';
+import type { RegistryHttp } from './http.ts';
 import { onAbort } from './on-abort.ts';
 import { PollFloor } from './poll-floor.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { sleep } from './sleep.ts';
 import { toSourceError } from './source-error.ts';
-import { type Source, type SourceList } from './source.ts';
+import type { Source, SourceList } from './source.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** Longest wait between two tries of a poll that fails. Milliseconds. */

@@ -1,10 +1,10 @@
-import { type RejectedEntry } from '../upstream/errors.ts';
+import type { RejectedEntry } from '../upstream/errors.ts';
 import { joinEntries, type ReadEntry, safeText } from './entry-address.ts';
-import { type RegistryReply } from './http.ts';
+import type { RegistryReply } from './http.ts';
 import { readKvEntry } from './kv-entry.ts';
 import { isFields, parseReplyArray, strayItems } from './reply-json.ts';
 import { SourceError } from './source-error.ts';
-import { type SourceList } from './source.ts';
+import type { SourceList } from './source.ts';
 
 /** One key of a KV reply. The same object comes again as long as neither key nor value change. */
 export interface KvEntry {

@@ -1,7 +1,7 @@
 import { ConsulListSource } from './consul-list-source.ts';
 import { joinKvEntries, KvReplyReader } from './consul-kv-reply.ts';
-import { type RegistryHttp } from './http.ts';
-import { type Source, type SourceOptions } from './source.ts';
+import type { RegistryHttp } from './http.ts';
+import type { Source, SourceOptions } from './source.ts';
 
 /**
  * The servers under one prefix of Consul's KV store (`upsync_type=consul`). The prefix matches as Consul matches it: without

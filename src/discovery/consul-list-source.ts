@@ -1,9 +1,9 @@
 import { blockingReplies } from './consul-blocking.ts';
 import { type ConsulQuery, consulQuery } from './consul-query.ts';
-import { type RegistryHttp, type RegistryReply } from './http.ts';
+import type { RegistryHttp, RegistryReply } from './http.ts';
 import { PollFloor } from './poll-floor.ts';
 import { sameList } from './same-list.ts';
-import { type Source, type SourceList, type SourceOptions } from './source.ts';
+import type { Source, SourceList, SourceOptions } from './source.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** How one kind of Consul reply is read. */

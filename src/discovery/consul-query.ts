@@ -1,6 +1,6 @@
 import { joinQuery, parseRequestPath, partName } from './request-path.ts';
 import { SourceError } from './source-error.ts';
-import { type SourceOptions } from './source.ts';
+import type { SourceOptions } from './source.ts';
 
 /** What one Consul poll asks for, index and wait left out. */
 export interface ConsulQuery {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { errorText } from '../upstream/errors.ts';
 import { SourceError } from './source-error.ts';
-import { type RegistryTls } from './source.ts';
+import type { RegistryTls } from './source.ts';
 
 /** What proves to a registry who we are. */
 export interface Credentials {

@@ -1,7 +1,7 @@
 import { parseAddress } from '../upstream/address.ts';
 import { errorText, type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
 import { duplicate } from '../upstream/server-line.ts';
-import { type Server } from '../upstream/server.ts';
+import type { Server } from '../upstream/server.ts';
 
 /** One entry of a registry, read: a server, what was wrong with it, or both. */
 export interface ReadEntry {

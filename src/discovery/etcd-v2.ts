@@ -1,12 +1,12 @@
 import { joinEntries, type ReadEntry, safeText } from './entry-address.ts';
 import { type RegistryHttp, type RegistryReply, requireOk } from './http.ts';
 import { NO_SERVER, readKvEntry } from './kv-entry.ts';
-import { type PollFloor } from './poll-floor.ts';
+import type { PollFloor } from './poll-floor.ts';
 import { badReply, isFields, parseReply } from './reply-json.ts';
 import { joinQuery, type RequestPath } from './request-path.ts';
 import { sameList } from './same-list.ts';
 import { SourceError } from './source-error.ts';
-import { type SourceList, type SourceOptions } from './source.ts';
+import type { SourceList, SourceOptions } from './source.ts';
 
 /** A list without waiting comes at once, and is asked for no longer than this. Milliseconds. */
 const DIRECT_DEADLINE_MS = 30_000;

@@ -1,4 +1,4 @@
-import { type EtcdLoop } from './etcd-v2.ts';
+import type { EtcdLoop } from './etcd-v2.ts';
 import { joinEntries, safeText } from './entry-address.ts';
 import { type RegistryReply, requireOk } from './http.ts';
 import { readKvEntry } from './kv-entry.ts';
@@ -6,7 +6,7 @@ import { badReply, isFields, parseReply } from './reply-json.ts';
 import { decodeComponent } from './request-path.ts';
 import { sameList } from './same-list.ts';
 import { SourceError } from './source-error.ts';
-import { type SourceList } from './source.ts';
+import type { SourceList } from './source.ts';
 
 const DIRECT_DEADLINE_MS = 30_000;
 

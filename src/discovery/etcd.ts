@@ -1,9 +1,9 @@
 import { type EtcdLoop, etcdV2Lists } from './etcd-v2.ts';
 import { etcdV3Lists } from './etcd-v3.ts';
-import { type RegistryHttp } from './http.ts';
+import type { RegistryHttp } from './http.ts';
 import { PollFloor } from './poll-floor.ts';
 import { parseRequestPath } from './request-path.ts';
-import { type Source, type SourceList, type SourceOptions } from './source.ts';
+import type { Source, SourceList, SourceOptions } from './source.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { readAttributeFields } from '../upstream/attributes-json.ts';
-import { type RejectedEntry } from '../upstream/errors.ts';
+import type { RejectedEntry } from '../upstream/errors.ts';
 import { parseServerLines } from '../upstream/server-line.ts';
 import { createServer, SERVER_DEFAULTS } from '../upstream/server.ts';
 import { addressProblem, joinEntries, type ReadEntry } from './entry-address.ts';
 import { isFields } from './reply-json.ts';
 import { SourceError } from './source-error.ts';
-import { type SourceList } from './source.ts';
+import type { SourceList } from './source.ts';
 
 /**
  * Reads the text of a list file: nginx `server` lines as nginx-upsync-module's dump has them, or a JSON array whose items are

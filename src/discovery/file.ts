@@ -5,7 +5,7 @@ import { parseListFile } from './file-list.ts';
 import { onAbort } from './on-abort.ts';
 import { sleep } from './sleep.ts';
 import { SourceError } from './source-error.ts';
-import { type Source, type SourceList } from './source.ts';
+import type { Source, SourceList } from './source.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** Largest file that is read, in bytes. */

@@ -1,4 +1,4 @@
-import { type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { errorText } from '../upstream/errors.ts';
 import { type Credentials, readToken } from './credentials.ts';
 import { startDeadline } from './deadline.ts';

@@ -1,5 +1,5 @@
 import { decodeComponent, joinQuery, parseRequestPath } from './request-path.ts';
-import { type SourceOptions } from './source.ts';
+import type { SourceOptions } from './source.ts';
 
 const KV_ROOT = '/v1/kv/';
 

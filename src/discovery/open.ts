@@ -10,7 +10,7 @@ import { groupKvUpstreams, type KvGroup, splitKvPath } from './kv-groups.ts';
 import { RegistryAgent } from './registry-agent.ts';
 import { parseRequestPath } from './request-path.ts';
 import { SourceError } from './source-error.ts';
-import { type Source, type SourceOptions } from './source.ts';
+import type { Source, SourceOptions } from './source.ts';
 
 /**
  * Opens one source. Nothing is asked before `lists()` is called. For several at once use `openSources`, which lets them share.

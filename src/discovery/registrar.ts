@@ -2,7 +2,7 @@ import { errorText } from '../upstream/errors.ts';
 import { type Logger, SILENT } from '../upstream/logger.ts';
 import { type AgentService, type ConsulAgent, openConsulAgent } from './consul-agent.ts';
 import { sleep } from './sleep.ts';
-import { type RegistryTls } from './source.ts';
+import type { RegistryTls } from './source.ts';
 
 /** Beats per TTL: one may be lost and one be late before the instance counts as dead. */
 const BEATS_PER_TTL = 3;

@@ -1,6 +1,6 @@
 import { Agent } from 'undici';
 import { loadTls } from './credentials.ts';
-import { type RegistryTls } from './source.ts';
+import type { RegistryTls } from './source.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /**

@@ -1,6 +1,6 @@
-import { type RejectedEntry } from '../upstream/errors.ts';
+import type { RejectedEntry } from '../upstream/errors.ts';
 import { parseJsonPrefix } from '../upstream/json-prefix.ts';
-import { type RegistryReply } from './http.ts';
+import type { RegistryReply } from './http.ts';
 import { SourceError } from './source-error.ts';
 
 /** A JSON object of a registry, nothing of which is known yet. */

@@ -1,5 +1,5 @@
 import { sameServers } from '../upstream/diff.ts';
-import { type SourceList } from './source.ts';
+import type { SourceList } from './source.ts';
 
 /**
  * True when two lists say the same: the same servers in whatever order, and the same entries refused. The registry's index

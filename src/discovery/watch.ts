@@ -3,7 +3,7 @@ import { type Logger, SILENT } from '../upstream/logger.ts';
 import { sameList } from './same-list.ts';
 import { sleep } from './sleep.ts';
 import { SourceError, toSourceError } from './source-error.ts';
-import { type Source, type SourceList } from './source.ts';
+import type { Source, SourceList } from './source.ts';
 
 /** What a watched source told: a new list, or why there is none at the moment. */
 export type WatchEvent =

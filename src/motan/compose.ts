@@ -1,13 +1,8 @@
-import { type GroupPlan } from './commands/evaluate.ts';
-import { type HoldOptions, type Membership } from './members.ts';
+import type { GroupPlan } from './commands/evaluate.ts';
+import type { HoldOptions, Membership } from './members.ts';
 import { rank, type RankedPlace } from './ranking.ts';
-import {
-  type Resolution,
-  type ResolutionReason,
-  type ResolutionState,
-  type TrafficPlan,
-} from './resolution.ts';
-import { type SpillOptions } from './spill.ts';
+import type { Resolution, ResolutionReason, ResolutionState, TrafficPlan } from './resolution.ts';
+import type { SpillOptions } from './spill.ts';
 
 /** What is believed of one IDC when an answer is put together. */
 export interface ComposedPlace {

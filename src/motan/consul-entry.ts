@@ -4,9 +4,9 @@ import { formatAddress, isHostName } from '../upstream/address.ts';
 import { readTagAttributes } from '../upstream/attributes-tags.ts';
 import { errorText, type RejectedEntry, type Result } from '../upstream/errors.ts';
 import { SERVER_DEFAULTS } from '../upstream/server.ts';
-import { type Health, type Provider } from './provider.ts';
+import type { Health, Provider } from './provider.ts';
 import { readProviderUrl } from './service.ts';
-import { type MotanUrl } from './url.ts';
+import type { MotanUrl } from './url.ts';
 
 const MAX_WEIGHT = 65_535;
 

@@ -1,14 +1,14 @@
 import { blockingReplies } from '../discovery/consul-blocking.ts';
-import { type ConsulQuery } from '../discovery/consul-query.ts';
-import { type RegistryHttp, type RegistryReply } from '../discovery/http.ts';
+import type { ConsulQuery } from '../discovery/consul-query.ts';
+import type { RegistryHttp, RegistryReply } from '../discovery/http.ts';
 import { PollFloor } from '../discovery/poll-floor.ts';
 import { isFields, parseReplyArray } from '../discovery/reply-json.ts';
 import { untilAborted } from '../discovery/until-aborted.ts';
-import { type RejectedEntry } from '../upstream/errors.ts';
+import type { RejectedEntry } from '../upstream/errors.ts';
 import { readHealthEntry } from './consul-entry.ts';
-import { type Provider, type ProviderList, type ValueSource } from './provider.ts';
+import type { Provider, ProviderList, ValueSource } from './provider.ts';
 import { commandKeyOf } from './service.ts';
-import { type RegistryQuery } from './topology.ts';
+import type { RegistryQuery } from './topology.ts';
 
 /** How a Consul agent is polled. */
 export interface ConsulPolling {

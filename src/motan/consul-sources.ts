@@ -1,10 +1,10 @@
 import { RegistryAgent } from '../discovery/registry-agent.ts';
 import { RegistryHttp } from '../discovery/http.ts';
-import { type RegistryTls } from '../discovery/source.ts';
+import type { RegistryTls } from '../discovery/source.ts';
 import { createConsulCommands, createConsulProviders } from './consul-providers.ts';
-import { type CommandQuery } from './watched-name.ts';
-import { type ProviderSource, type ValueSource } from './provider.ts';
-import { type RegistryQuery } from './topology.ts';
+import type { CommandQuery } from './watched-name.ts';
+import type { ProviderSource, ValueSource } from './provider.ts';
+import type { RegistryQuery } from './topology.ts';
 
 export interface ConsulOptions {
   /** Base URLs of the local agent, tried in order. @default ['http://127.0.0.1:8500'] */

@@ -1,9 +1,9 @@
 import { sleep } from '../discovery/sleep.ts';
 import { toSourceError } from '../discovery/source-error.ts';
 import { Backoff } from '../upstream/backoff.ts';
-import { type UpsyncError } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
-import { type ValueSource } from './provider.ts';
+import type { UpsyncError } from '../upstream/errors.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { ValueSource } from './provider.ts';
 
 /** What a feed knows now. */
 export interface FeedState<T> {

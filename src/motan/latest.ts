@@ -1,4 +1,4 @@
-import { type Subscription } from './resolution.ts';
+import type { Subscription } from './resolution.ts';
 
 /**
  * Makes an iterable of a subscription. A reader that is slower than the changes gets the newest value and misses those

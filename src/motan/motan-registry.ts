@@ -3,15 +3,15 @@ import { sleep } from '../discovery/sleep.ts';
 import { type Logger, SILENT } from '../upstream/logger.ts';
 import { FeedPool } from './feed.ts';
 import { findLocalIp } from './local-ip.ts';
-import { type HoldOptions } from './members.ts';
+import type { HoldOptions } from './members.ts';
 import { NameWatch } from './name-watch.ts';
 import { type CommandQuery, type NameWatchContext, pendingError } from './watched-name.ts';
-import { type ProbeOptions } from './probe.ts';
-import { type ProviderSource, type ValueSource } from './provider.ts';
-import { type Resolution, type Subscription } from './resolution.ts';
+import type { ProbeOptions } from './probe.ts';
+import type { ProviderSource, ValueSource } from './provider.ts';
+import type { Resolution, Subscription } from './resolution.ts';
 import { serviceNameOf } from './service.ts';
-import { type SpillOptions } from './spill.ts';
-import { type RegistryQuery } from './topology.ts';
+import type { SpillOptions } from './spill.ts';
+import type { RegistryQuery } from './topology.ts';
 import { type MotanUrl, motanParameter } from './url.ts';
 
 export interface MotanRegistryOptions {

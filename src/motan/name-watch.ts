@@ -4,12 +4,12 @@ import { type GroupPlan, planGroups } from './commands/evaluate.ts';
 import { compose, sameComposed } from './compose.ts';
 import { HOLD_DEFAULTS } from './members.ts';
 import { Place } from './place.ts';
-import { type Resolution, type Subscription } from './resolution.ts';
+import type { Resolution, Subscription } from './resolution.ts';
 import { serviceNameOf } from './service.ts';
 import { type NameSnapshot, readSnapshot } from './snapshot-file.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
-import { type RegistryQuery } from './topology.ts';
-import { type NameWatchContext, type WatchedName, type WatchedPlace } from './watched-name.ts';
+import type { RegistryQuery } from './topology.ts';
+import type { NameWatchContext, WatchedName, WatchedPlace } from './watched-name.ts';
 
 interface FollowedCommand {
   plan: GroupPlan;

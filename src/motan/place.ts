@@ -1,9 +1,9 @@
-import { type Feed, type FeedPool, type FeedState } from './feed.ts';
+import type { Feed, FeedPool, FeedState } from './feed.ts';
 import { type HoldOptions, type Membership, NO_MEMBERS, remember } from './members.ts';
 import { PROBE_DEFAULTS, type ProbeOptions, connectMs, silentServers } from './probe.ts';
 import { isHealthy, type Provider, type ProviderList } from './provider.ts';
-import { type SnapshotPlace } from './snapshot-file.ts';
-import { type RegistryQuery } from './topology.ts';
+import type { SnapshotPlace } from './snapshot-file.ts';
+import type { RegistryQuery } from './topology.ts';
 import { canServe } from './url.ts';
 
 export interface PlaceOptions {

@@ -1,6 +1,6 @@
 import { type HoldOptions, type Member, protectedMembers } from './members.ts';
 import { isHealthy } from './provider.ts';
-import { type ResolvedServer } from './resolution.ts';
+import type { ResolvedServer } from './resolution.ts';
 import { planLoads, spill, type SpillOptions } from './spill.ts';
 
 /** The members of one IDC, in the order the IDCs take traffic. */

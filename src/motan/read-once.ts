@@ -1,5 +1,5 @@
 import { UpsyncError } from '../upstream/errors.ts';
-import { type ValueSource } from './provider.ts';
+import type { ValueSource } from './provider.ts';
 
 /**
  * The first value of a source, for those who ask once and do not watch.

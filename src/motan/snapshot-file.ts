@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText, type Result, UpsyncError } from '../upstream/errors.ts';
-import { type Health, type Provider } from './provider.ts';
+import type { Health, Provider } from './provider.ts';
 import { parseName } from './name.ts';
 
 /** The servers of one IDC, as last believed. */

@@ -1,5 +1,5 @@
 import { errorText } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
+import type { Logger } from '../upstream/logger.ts';
 import { type NameSnapshot, writeSnapshot } from './snapshot-file.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { UpsyncError } from '../upstream/errors.ts';
 import { isIdcLabel, type ResourceName } from './name.ts';
-import { type MotanUrl } from './url.ts';
+import type { MotanUrl } from './url.ts';
 
 /** One data centre as an operator describes it. */
 export interface IdcOptions {

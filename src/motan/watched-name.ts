@@ -1,12 +1,12 @@
 import { UpsyncError } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
-import { type FeedPool } from './feed.ts';
-import { type HoldOptions } from './members.ts';
-import { type ProbeOptions } from './probe.ts';
-import { type ProviderList } from './provider.ts';
-import { type TrafficPlan } from './resolution.ts';
-import { type SpillOptions } from './spill.ts';
-import { type RegistryQuery } from './topology.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { FeedPool } from './feed.ts';
+import type { HoldOptions } from './members.ts';
+import type { ProbeOptions } from './probe.ts';
+import type { ProviderList } from './provider.ts';
+import type { TrafficPlan } from './resolution.ts';
+import type { SpillOptions } from './spill.ts';
+import type { RegistryQuery } from './topology.ts';
 
 /** The commands of one group in one registry. */
 export interface CommandQuery {

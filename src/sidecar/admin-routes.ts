@@ -1,10 +1,10 @@
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
-import { type Snapshot } from '../upstream/snapshot.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
 import { showAnswer, shown } from '../upsync/show.ts';
 import { isTrustedHost } from './admin-host.ts';
-import { type EngineStatus } from './engine-status.ts';
-import { type Metrics } from './metrics.ts';
+import type { EngineStatus } from './engine-status.ts';
+import type { Metrics } from './metrics.ts';
 import { PAGE_HTML, PAGE_STYLE } from './page.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { formatAddress } from '../upstream/address.ts';
-import { type Sync } from '../upsync/sync.ts';
+import type { Sync } from '../upsync/sync.ts';
 import { createAdminApp } from './admin-routes.ts';
-import { type AdminListen } from './engine-config.ts';
-import { type EngineStatus } from './engine-status.ts';
+import type { AdminListen } from './engine-config.ts';
+import type { EngineStatus } from './engine-status.ts';
 import { createMetrics } from './metrics.ts';
 import { closeServer } from './status-server.ts';
 

@@ -2,8 +2,8 @@ import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MAX_DURATION_MS } from '../upstream/duration.ts';
 import { UpsyncError, errorText } from '../upstream/errors.ts';
-import { type ShownUpstream } from '../upsync/show.ts';
-import { type UpstreamPlan } from '../upsync/upstream-plan.ts';
+import type { ShownUpstream } from '../upsync/show.ts';
+import type { UpstreamPlan } from '../upsync/upstream-plan.ts';
 
 /** nginx with the Lua module: lists go to the workers through the control socket, without a reload. */
 export interface WorkersWiring {

@@ -1,4 +1,4 @@
-import { type UpstreamStatus } from '../upsync/upstream-status.ts';
+import type { UpstreamStatus } from '../upsync/upstream-status.ts';
 
 /** The answer of `GET /status`. */
 export interface EngineStatus {

@@ -1,12 +1,12 @@
-import { type Method } from '../balancer/balancer.ts';
+import type { Method } from '../balancer/balancer.ts';
 import { errorText } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
-import { type Snapshot } from '../upstream/snapshot.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
 import { createSync, type Sync, type SyncOptions } from '../upsync/sync.ts';
-import { type Target } from '../upsync/target.ts';
-import { type AdminServer } from './admin.ts';
-import { type EngineConfig, type NginxWiring } from './engine-config.ts';
-import { type EngineStatus } from './engine-status.ts';
+import type { Target } from '../upsync/target.ts';
+import type { AdminServer } from './admin.ts';
+import type { EngineConfig, NginxWiring } from './engine-config.ts';
+import type { EngineStatus } from './engine-status.ts';
 import { openTarget, sameWiring } from './open-target.ts';
 import { openStatusServer, type StatusServer } from './status-server.ts';
 

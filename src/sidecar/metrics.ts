@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type Server } from '../upstream/server.ts';
+import type { Server } from '../upstream/server.ts';
 import { type ApplyMessage, applyChannel } from '../upsync/channels.ts';
-import { type UpstreamStatus } from '../upsync/upstream-status.ts';
+import type { UpstreamStatus } from '../upsync/upstream-status.ts';
 
 /** Numbers for Prometheus. */
 export interface Metrics {

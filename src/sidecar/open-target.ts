@@ -1,8 +1,8 @@
-import { type Method } from '../balancer/balancer.ts';
-import { type Logger } from '../upstream/logger.ts';
-import { type ShownUpstream } from '../upsync/show.ts';
-import { type Target } from '../upsync/target.ts';
-import { type NginxWiring } from './engine-config.ts';
+import type { Method } from '../balancer/balancer.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { ShownUpstream } from '../upsync/show.ts';
+import type { Target } from '../upsync/target.ts';
+import type { NginxWiring } from './engine-config.ts';
 
 /** What may change while a target is in use. */
 export interface TargetContext {

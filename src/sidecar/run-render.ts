@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Logger } from '../upstream/logger.ts';
-import { type BootConfig } from '../upsync/nginx/boot.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { BootConfig } from '../upsync/nginx/boot.ts';
 import { withLists } from '../upsync/nginx/boot-lists.ts';
 import { loadConfig } from '../upsync/nginx/config/load.ts';
 import { RuntimeDirectory } from '../upsync/nginx/runtime-directory.ts';
 import { translate } from '../upsync/nginx/translate.ts';
 import { encodeBoot } from '../upsync/nginx/wire.ts';
 import { testConfiguration } from '../upsync/targets/nginx-reload.ts';
-import { type ShownUpstream } from '../upsync/show.ts';
-import { type UpstreamPlan } from '../upsync/upstream-plan.ts';
-import { type NginxBinary } from './nginx-binary.ts';
+import type { ShownUpstream } from '../upsync/show.ts';
+import type { UpstreamPlan } from '../upsync/upstream-plan.ts';
+import type { NginxBinary } from './nginx-binary.ts';
 import { shownUpstreams, writeIncludes } from './supervisor/include-lists.ts';
 import { makeBase, type Runtime, runtimeIn } from './supervisor/runtime.ts';
-import { type YamlNginx } from './upsync-yaml-schema.ts';
+import type { YamlNginx } from './upsync-yaml-schema.ts';
 import { lastLists, type ListsFor, startLists } from './supervisor/start-lists.ts';
 
 /** The compiled worker code that the translated configuration loads. */

@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
-import { type EngineStatus } from './engine-status.ts';
+import type { EngineStatus } from './engine-status.ts';
 
 /** Answers `GET /status` on a unix socket that only the owner may use. */
 export interface StatusServer {

@@ -4,10 +4,10 @@ import { errorText, UpsyncError } from '../upstream/errors.ts';
 import { parseServerWords } from '../upstream/server-line.ts';
 import { ConfigError, ConfigErrors } from '../upsync/config-error.ts';
 import { dumpPathOf, parseUpsyncDirective } from '../upsync/directives.ts';
-import { type UpstreamPlan } from '../upsync/upstream-plan.ts';
-import { type AdminListen, type EngineConfig } from './engine-config.ts';
-import { type YamlUpstream } from './upsync-yaml-schema.ts';
-import { type YamlFile } from './upsync-yaml.ts';
+import type { UpstreamPlan } from '../upsync/upstream-plan.ts';
+import type { AdminListen, EngineConfig } from './engine-config.ts';
+import type { YamlUpstream } from './upsync-yaml-schema.ts';
+import type { YamlFile } from './upsync-yaml.ts';
 
 /** Keys that are no parameters of the `upsync` directive. */
 const OTHER: ReadonlySet<string> = new Set(['name', 'upsync', 'upsync_lb', 'upsync_dump_path', 'servers']);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isNode, LineCounter, parseDocument, type Document, type ParsedNode } from 'yaml';
-import { type z } from 'zod';
+import type { z } from 'zod';
 import { errorText, UpsyncError } from '../upstream/errors.ts';
 import { ConfigError, ConfigErrors } from '../upsync/config-error.ts';
 import { nearestName } from '../upsync/nearest-name.ts';

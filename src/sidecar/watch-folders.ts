@@ -1,6 +1,6 @@
 import { watch } from 'chokidar';
 import { errorText } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
+import type { Logger } from '../upstream/logger.ts';
 
 /** A watch that says "look again". */
 export interface FolderWatch {

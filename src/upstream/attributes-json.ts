@@ -1,5 +1,5 @@
 import { MAX_DURATION_MS, parseDuration } from './duration.ts';
-import { type RejectedEntry } from './errors.ts';
+import type { RejectedEntry } from './errors.ts';
 import { parseJsonPrefix } from './json-prefix.ts';
 import { MAX_COUNT, MAX_WEIGHT, type ServerAttributes } from './server-line.ts';
 import { SERVER_DEFAULTS } from './server.ts';

@@ -1,4 +1,4 @@
-import { type Server } from './server-type.ts';
+import type { Server } from './server-type.ts';
 
 export { type Server } from './server-type.ts';
 

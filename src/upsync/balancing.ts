@@ -1,4 +1,4 @@
-import { type BalancerOptions, type Method } from '../balancer/balancer.ts';
+import type { BalancerOptions, Method } from '../balancer/balancer.ts';
 import { UpsyncError } from '../upstream/errors.ts';
 
 /** A balancing method as directives of an `upstream` chose it. */

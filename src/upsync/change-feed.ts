@@ -1,4 +1,4 @@
-import { type Snapshot } from '../upstream/snapshot.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
 
 /** Tells any number of readers about new lists; a reader that is slow gets only the newest of each upstream. */
 export class ChangeFeed {

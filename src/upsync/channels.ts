@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
-import { type UpsyncError } from '../upstream/errors.ts';
-import { type Snapshot } from '../upstream/snapshot.ts';
+import type { UpsyncError } from '../upstream/errors.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
 
 /** Message of `upsync:sync:list`: an upstream has a new list. */
 export interface ListMessage {

@@ -1,9 +1,9 @@
 import { errorText, type Result, UpsyncError } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
-import { type Snapshot } from '../upstream/snapshot.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
 import { applyChannel, type ApplyMessage } from './channels.ts';
 import { createSlot, endRest, isUnfinished, markLost, restAfter, type Slot } from './delivery-slot.ts';
-import { type ApplyReport, type Target, type WorkerReport } from './target.ts';
+import type { ApplyReport, Target, WorkerReport } from './target.ts';
 
 export interface DeliveryOptions {
   readonly logger: Logger;

@@ -1,6 +1,6 @@
 import { Backoff } from '../upstream/backoff.ts';
-import { type Snapshot } from '../upstream/snapshot.ts';
-import { type ApplyReport } from './target.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
+import type { ApplyReport } from './target.ts';
 
 /** Checks in a row that a worker may be behind before its list is sent again. */
 const PATIENCE = 3;

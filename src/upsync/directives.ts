@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type RegistryTls, type SourceOptions, type SourceType } from '../discovery/source.ts';
+import type { RegistryTls, SourceOptions, SourceType } from '../discovery/source.ts';
 import { UpsyncError } from '../upstream/errors.ts';
 import { ConfigError, type Place } from './config-error.ts';
 import { DirectiveParameters, type ParameterName } from './directive-parameters.ts';

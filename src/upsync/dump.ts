@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { errorText, type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
 import { formatServerLine, parseServerLines } from '../upstream/server-line.ts';
-import { type Server } from '../upstream/server.ts';
+import type { Server } from '../upstream/server.ts';
 
 /** A dump as read back. */
 export interface DumpContent {

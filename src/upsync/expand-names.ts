@@ -1,5 +1,5 @@
 import { formatAddress, parseAddress } from '../upstream/address.ts';
-import { type Server } from '../upstream/server.ts';
+import type { Server } from '../upstream/server.ts';
 
 const PLAIN_IP = /^(\d[\d.]*:\d+$|\[|unix:)/;
 

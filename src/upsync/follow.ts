@@ -1,11 +1,11 @@
-import { type Method } from '../balancer/balancer.ts';
-import { type Source } from '../discovery/source.ts';
+import type { Method } from '../balancer/balancer.ts';
+import type { Source } from '../discovery/source.ts';
 import { type Logger, SILENT } from '../upstream/logger.ts';
-import { type Server } from '../upstream/server.ts';
-import { type Snapshot } from '../upstream/snapshot.ts';
+import type { Server } from '../upstream/server.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
 import { Delivery } from './deliver.ts';
 import { Follower } from './follower.ts';
-import { type GuardOptions } from './guard.ts';
+import type { GuardOptions } from './guard.ts';
 import { runFollower } from './run-follower.ts';
 import { startList } from './start-list.ts';
 import { DumpFileTarget } from './targets/dump-file.ts';

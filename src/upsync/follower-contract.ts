@@ -1,10 +1,10 @@
-import { type Method } from '../balancer/balancer.ts';
-import { type RejectedEntry } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
-import { type Server } from '../upstream/server.ts';
-import { type Origin, type Snapshot } from '../upstream/snapshot.ts';
-import { type GuardOptions } from './guard.ts';
-import { type NameBook } from './name-book.ts';
+import type { Method } from '../balancer/balancer.ts';
+import type { RejectedEntry } from '../upstream/errors.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { Server } from '../upstream/server.ts';
+import type { Origin, Snapshot } from '../upstream/snapshot.ts';
+import type { GuardOptions } from './guard.ts';
+import type { NameBook } from './name-book.ts';
 
 /** A list to put to work, in the two forms targets ask for; both have the same version. */
 export interface Emission {

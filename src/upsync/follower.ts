@@ -1,11 +1,11 @@
-import { type SourceList } from '../discovery/source.ts';
+import type { SourceList } from '../discovery/source.ts';
 import { diffServers } from '../upstream/diff.ts';
 import { type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
 import { sameServer, type Server } from '../upstream/server.ts';
-import { type Origin, type Snapshot } from '../upstream/snapshot.ts';
+import type { Origin, Snapshot } from '../upstream/snapshot.ts';
 import { failureChannel, type FailureMessage, listChannel, type ListMessage } from './channels.ts';
 import { expandNames, hostNames } from './expand-names.ts';
-import { type Emission, type FollowerOptions, type FollowerStatus } from './follower-contract.ts';
+import type { Emission, FollowerOptions, FollowerStatus } from './follower-contract.ts';
 import { type Hold, judgeList } from './guard.ts';
 import { Latest } from './latest.ts';
 import { orderServers } from './order.ts';

@@ -1,5 +1,5 @@
-import { type SourceList } from '../discovery/source.ts';
-import { type Server } from '../upstream/server.ts';
+import type { SourceList } from '../discovery/source.ts';
+import type { Server } from '../upstream/server.ts';
 
 /** How much a registry is believed when its list shrinks. */
 export interface GuardOptions {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { errorText } from '../upstream/errors.ts';
-import { type Logger } from '../upstream/logger.ts';
-import { type ResolveName } from './resolve-names.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { ResolveName } from './resolve-names.ts';
 
 export interface NameBookOptions {
   readonly resolve: ResolveName;

@@ -1,5 +1,5 @@
-import { type Method } from '../balancer/balancer.ts';
-import { type Server } from '../upstream/server.ts';
+import type { Method } from '../balancer/balancer.ts';
+import type { Server } from '../upstream/server.ts';
 
 const HASHED: ReadonlySet<Method> = new Set(['ip_hash', 'hash', 'hash_consistent', 'bounded_hash']);
 

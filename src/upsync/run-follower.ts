@@ -1,8 +1,8 @@
-import { type Source, type SourceList } from '../discovery/source.ts';
+import type { Source, SourceList } from '../discovery/source.ts';
 import { watch } from '../discovery/watch.ts';
 import { Backoff } from '../upstream/backoff.ts';
-import { type Logger } from '../upstream/logger.ts';
-import { type Follower } from './follower.ts';
+import type { Logger } from '../upstream/logger.ts';
+import type { Follower } from './follower.ts';
 
 /** Feeds a follower with what a source tells until the signal aborts. Never rejects. */
 export async function runFollower(

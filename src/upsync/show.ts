@@ -1,5 +1,5 @@
 import { formatServerLine } from '../upstream/server-line.ts';
-import { type Server } from '../upstream/server.ts';
+import type { Server } from '../upstream/server.ts';
 
 /** One upstream as `upstream_show` prints it. */
 export interface ShownUpstream {

@@ -1,6 +1,6 @@
-import { type Server } from '../upstream/server.ts';
-import { type Origin } from '../upstream/snapshot.ts';
-import { type Logger } from '../upstream/logger.ts';
+import type { Server } from '../upstream/server.ts';
+import type { Origin } from '../upstream/snapshot.ts';
+import type { Logger } from '../upstream/logger.ts';
 import { readDump } from './dump.ts';
 
 /** The list an upstream begins with. */

@@ -1,21 +1,21 @@
 import { openSource, openSources } from '../discovery/open.ts';
-import { type Source, type SourceOptions } from '../discovery/source.ts';
+import type { Source, SourceOptions } from '../discovery/source.ts';
 import { UpsyncError } from '../upstream/errors.ts';
 import { type Logger, SILENT } from '../upstream/logger.ts';
-import { type Snapshot } from '../upstream/snapshot.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { Delivery, type DeliveryOptions } from './deliver.ts';
 import { hostNames } from './expand-names.ts';
 import { Follower } from './follower.ts';
-import { type GuardOptions } from './guard.ts';
+import type { GuardOptions } from './guard.ts';
 import { NameBook } from './name-book.ts';
 import { type ResolveName, systemResolver } from './resolve-names.ts';
 import { runFollower } from './run-follower.ts';
 import { startList } from './start-list.ts';
 import { DumpFileTarget } from './targets/dump-file.ts';
-import { type Target } from './target.ts';
-import { type UpstreamPlan } from './upstream-plan.ts';
-import { type UpstreamStatus } from './upstream-status.ts';
+import type { Target } from './target.ts';
+import type { UpstreamPlan } from './upstream-plan.ts';
+import type { UpstreamStatus } from './upstream-status.ts';
 
 export interface SyncOptions {
   /** What to keep in step; names must differ. */

@@ -1,7 +1,7 @@
-import { type RejectedEntry } from '../upstream/errors.ts';
-import { type Server } from '../upstream/server.ts';
-import { type Origin } from '../upstream/snapshot.ts';
-import { type DeliveryStatus } from './deliver.ts';
+import type { RejectedEntry } from '../upstream/errors.ts';
+import type { Server } from '../upstream/server.ts';
+import type { Origin } from '../upstream/snapshot.ts';
+import type { DeliveryStatus } from './deliver.ts';
 
 /** Everything there is to know of one upstream, as `upsync show`, the admin API and the library tell it. Plain data. */
 export interface UpstreamStatus {

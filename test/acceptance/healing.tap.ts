@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import t from 'tap';
-import { type Backend } from '../helpers/backend.ts';
+import type { Backend } from '../helpers/backend.ts';
 import { FakeConsul } from '../helpers/fake-consul.ts';
 import { Box, freePort, until } from '../helpers/upsync-nginx.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Peer } from '../../src/balancer/balancer.ts';
+import type { Peer } from '../../src/balancer/balancer.ts';
 import { createServer } from '../../src/upstream/server.ts';
 import { balance, countPicks, list, mapKeys, METHODS, nameOf, pickOne } from '../helpers/balancing.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Method } from '../../src/balancer/balancer.ts';
+import type { Method } from '../../src/balancer/balancer.ts';
 import { CRC_START, crcEnd, crcText } from '../../src/balancer/crc32.ts';
 import { createServer } from '../../src/upstream/server.ts';
 import { balance, list, mapKeys, nameOf, pickOne } from '../helpers/balancing.ts';

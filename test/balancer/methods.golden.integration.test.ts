@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BalancerOptions, type Method } from '../../src/balancer/balancer.ts';
+import type { BalancerOptions, Method } from '../../src/balancer/balancer.ts';
 import { Prng } from '../../src/balancer/prng.ts';
 import { createServer, type Server } from '../../src/upstream/server.ts';
 import { GoldenNginx, type GoldenUpstream, type HeldRequest } from '../helpers/golden-nginx.ts';

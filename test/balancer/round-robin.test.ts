@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Balancer, type BalancerOptions, type Method, type Peer } from '../../src/balancer/balancer.ts';
+import type { Balancer, BalancerOptions, Method, Peer } from '../../src/balancer/balancer.ts';
 import { createBalancer } from '../../src/balancer/create.ts';
-import { type PoolPeer } from '../../src/balancer/peer.ts';
+import type { PoolPeer } from '../../src/balancer/peer.ts';
 import { createServer, type Server } from '../../src/upstream/server.ts';
 import { LinearBalancer } from '../helpers/nginx-round-robin.ts';
 

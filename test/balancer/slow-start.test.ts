@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Method } from '../../src/balancer/balancer.ts';
+import type { Method } from '../../src/balancer/balancer.ts';
 import { balance, countPicks, list } from '../helpers/balancing.ts';
 
 const RAMP = { slowStartMs: 64_000 };

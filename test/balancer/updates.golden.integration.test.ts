@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Method, type Peer } from '../../src/balancer/balancer.ts';
+import type { Method, Peer } from '../../src/balancer/balancer.ts';
 import { createServer, type Server } from '../../src/upstream/server.ts';
 import { balance, nameOf, optionsOf, pickOne } from '../helpers/balancing.ts';
 import { GoldenNginx, type GoldenUpstream } from '../helpers/golden-nginx.ts';

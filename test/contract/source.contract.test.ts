@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSource, openSources } from '../../src/discovery/open.ts';
-import { type SourceOptions } from '../../src/discovery/source.ts';
+import type { SourceOptions } from '../../src/discovery/source.ts';
 import { findEtcd, RunningEtcd } from '../helpers/etcd.ts';
 import { FakeConsul } from '../helpers/fake-consul.ts';
 import { sourceOptions } from '../helpers/source-options.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Source } from '../../src/discovery/source.ts';
+import type { Source } from '../../src/discovery/source.ts';
 import { ListReader, summary } from '../helpers/reading-lists.ts';
 
 /** A registry with one list in it, as the suite drives it. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { groupKvUpstreams } from '../../src/discovery/kv-groups.ts';
 import { openSources } from '../../src/discovery/open.ts';
 import { PrefixIndex } from '../../src/discovery/prefix-index.ts';
-import { type SourceOptions } from '../../src/discovery/source.ts';
+import type { SourceOptions } from '../../src/discovery/source.ts';
 import { FakeConsul } from '../helpers/fake-consul.ts';
 import { ListReader, summary } from '../helpers/reading-lists.ts';
 import { sourceOptions } from '../helpers/source-options.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSource } from '../../src/discovery/open.ts';
-import { type SourceOptions } from '../../src/discovery/source.ts';
+import type { SourceOptions } from '../../src/discovery/source.ts';
 import { FakeConsul } from '../helpers/fake-consul.ts';
 import { ListReader, summary } from '../helpers/reading-lists.ts';
 import { sourceOptions } from '../helpers/source-options.ts';

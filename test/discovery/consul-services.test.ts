@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readCatalog } from '../../src/discovery/consul-catalog.ts';
 import { readHealth } from '../../src/discovery/consul-health.ts';
-import { type RegistryReply } from '../../src/discovery/http.ts';
+import type { RegistryReply } from '../../src/discovery/http.ts';
 import { openSource } from '../../src/discovery/open.ts';
 import { FakeConsul } from '../helpers/fake-consul.ts';
 import { ListReader, summary } from '../helpers/reading-lists.ts';

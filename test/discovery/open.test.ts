@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openSource, openSources } from '../../src/discovery/open.ts';
-import { type SourceOptions, type SourceType } from '../../src/discovery/source.ts';
+import type { SourceOptions, SourceType } from '../../src/discovery/source.ts';
 import { sourceOptions } from '../helpers/source-options.ts';
 
 const addresses = ['http://user:pa55@127.0.0.1:8500', 'http://127.0.0.2:8500'];

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSource } from '../../src/discovery/open.ts';
-import { type RegistryTls } from '../../src/discovery/source.ts';
+import type { RegistryTls } from '../../src/discovery/source.ts';
 import { ListReader } from '../helpers/reading-lists.ts';
 import { sourceOptions } from '../helpers/source-options.ts';
 import { createAuthority, type TestCertificate } from '../helpers/test-certificates.ts';

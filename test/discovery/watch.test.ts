@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SourceError } from '../../src/discovery/source-error.ts';
-import { type Source, type SourceList } from '../../src/discovery/source.ts';
+import type { Source, SourceList } from '../../src/discovery/source.ts';
 import { watch, type WatchEvent } from '../../src/discovery/watch.ts';
 import { Backoff } from '../../src/upstream/backoff.ts';
 import { createServer } from '../../src/upstream/server.ts';

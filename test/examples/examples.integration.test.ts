@@ -1,6 +1,6 @@
 import { request } from 'undici';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
+import type { EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
 import { createUpstream } from '../../src/upsync/upstream.ts';
 import { type Backend, startBackend } from '../helpers/backend.ts';
 import { startEmbeddedRegistry } from '../helpers/embedded-registry.ts';

@@ -1,4 +1,4 @@
-import { type Balancer, type BalancerOptions, type Method, type Peer } from '../../src/balancer/balancer.ts';
+import type { Balancer, BalancerOptions, Method, Peer } from '../../src/balancer/balancer.ts';
 import { createBalancer } from '../../src/balancer/create.ts';
 import { createServer, type Server } from '../../src/upstream/server.ts';
 

@@ -3,7 +3,7 @@ import {
   type EmbeddedRegistry,
   type EmbeddedRegistryOptions,
 } from '../../src/discovery/embedded/registry.ts';
-import { type Clock } from '../../src/discovery/embedded/clock.ts';
+import type { Clock } from '../../src/discovery/embedded/clock.ts';
 
 /** Starts the embedded registry on a free port of loopback. Close it when done. */
 export async function startEmbeddedRegistry(

@@ -1,5 +1,5 @@
-import { type Source, type SourceList } from '../../src/discovery/source.ts';
-import { type Server } from '../../src/upstream/server.ts';
+import type { Source, SourceList } from '../../src/discovery/source.ts';
+import type { Server } from '../../src/upstream/server.ts';
 
 /** A registry of one upstream whose list is set, and which can be broken. */
 export class FakeSource implements Source {

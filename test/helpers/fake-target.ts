@@ -1,6 +1,6 @@
 import { type Result, UpsyncError } from '../../src/upstream/errors.ts';
-import { type Snapshot } from '../../src/upstream/snapshot.ts';
-import { type ApplyReport, type Target } from '../../src/upsync/target.ts';
+import type { Snapshot } from '../../src/upstream/snapshot.ts';
+import type { ApplyReport, Target } from '../../src/upsync/target.ts';
 
 /** A target of one process and its workers that can be broken in the ways nginx breaks. */
 export class FakeTarget implements Target {

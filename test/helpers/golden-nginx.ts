@@ -6,10 +6,10 @@ import {
   type Server as HttpServer,
   type ServerResponse,
 } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Server } from '../../src/upstream/server.ts';
+import type { Server } from '../../src/upstream/server.ts';
 
 /** A static upstream of a stock nginx: its name, its method's directive ('' for round robin) and its list. */
 export interface GoldenUpstream {

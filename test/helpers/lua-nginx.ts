@@ -15,7 +15,7 @@ import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BootUpstream } from '../../src/upsync/nginx/boot.ts';
+import type { BootUpstream } from '../../src/upsync/nginx/boot.ts';
 import { httpPreamble, initLua, initWorkerLua, logLua } from '../../src/upsync/nginx/snippets.ts';
 import { encodeBoot } from '../../src/upsync/nginx/wire.ts';
 

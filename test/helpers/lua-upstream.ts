@@ -1,8 +1,8 @@
-import { type Method } from '../../src/balancer/balancer.ts';
+import type { Method } from '../../src/balancer/balancer.ts';
 import { SILENT } from '../../src/upstream/logger.ts';
 import { createServer, type Server } from '../../src/upstream/server.ts';
-import { type Snapshot } from '../../src/upstream/snapshot.ts';
-import { type BootUpstream } from '../../src/upsync/nginx/boot.ts';
+import type { Snapshot } from '../../src/upstream/snapshot.ts';
+import type { BootUpstream } from '../../src/upsync/nginx/boot.ts';
 import { balancerBlock, showBlock } from '../../src/upsync/nginx/snippets.ts';
 import { createNginxWorkersTarget, type NginxWorkersTarget } from '../../src/upsync/targets/nginx-workers.ts';
 import { LuaNginx, type LuaNginxOptions } from './lua-nginx.ts';

@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Balancer, type BalancerOptions, type Peer } from '../../src/balancer/balancer.ts';
+import type { Balancer, BalancerOptions, Peer } from '../../src/balancer/balancer.ts';
 import { createBalancer } from '../../src/balancer/create.ts';
-import { type Server } from '../../src/upstream/server.ts';
+import type { Server } from '../../src/upstream/server.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 

@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import { parseCommands } from '../../src/motan/commands/command.ts';
 import { evaluateCommands } from '../../src/motan/commands/evaluate.ts';
 import { compilePattern } from '../../src/motan/commands/pattern.ts';
-import { type CommandCase, type PatternCase } from './motan-cases.ts';
-import { type MotanAnswer } from './motan-java.ts';
+import type { CommandCase, PatternCase } from './motan-cases.ts';
+import type { MotanAnswer } from './motan-java.ts';
 
 /** Holds our answer against Motan's. Where Motan crashes, ours must report the problem instead. */
 export function expectSameAsMotan(one: PatternCase | CommandCase, theirs: MotanAnswer): void {

@@ -1,4 +1,4 @@
-import { type Provider } from '../../src/motan/provider.ts';
+import type { Provider } from '../../src/motan/provider.ts';
 
 /** Server number `id` of a list, healthy with weight 1 unless told otherwise. */
 export function provider(id: number, given: Partial<Provider> = {}): Provider {

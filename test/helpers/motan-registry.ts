@@ -1,5 +1,5 @@
-import { type Provider, type ProviderList, type ValueSource } from '../../src/motan/provider.ts';
-import { type RegistryQuery } from '../../src/motan/topology.ts';
+import type { Provider, ProviderList, ValueSource } from '../../src/motan/provider.ts';
+import type { RegistryQuery } from '../../src/motan/topology.ts';
 
 interface Told<T> {
   value?: T;

@@ -1,6 +1,6 @@
 import { carryOver } from '../../src/balancer/carry-over.ts';
 import { isFull, isServing, isUsable, type PoolPeer } from '../../src/balancer/peer.ts';
-import { type Server } from '../../src/upstream/server.ts';
+import type { Server } from '../../src/upstream/server.ts';
 
 /**
  * nginx's balancing the slow and obvious way: one scan of all servers per pick. What the fast one must equal, choice by

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createServer } from '../../src/upstream/server.ts';
-import { type UpstreamPlan } from '../../src/upsync/upstream-plan.ts';
+import type { UpstreamPlan } from '../../src/upsync/upstream-plan.ts';
 
 /** A plan for tests: its source's path is `/v1/kv/<name>/`, its dump `<folder>/<name>.conf`, its first list 10.0.0.1:80. */
 export function testPlan(folder: string, name: string, changes: Partial<UpstreamPlan> = {}): UpstreamPlan {

@@ -1,4 +1,4 @@
-import { type Source, type SourceList } from '../../src/discovery/source.ts';
+import type { Source, SourceList } from '../../src/discovery/source.ts';
 
 /** A source being read one list at a time, with a bound on each wait. */
 export class ListReader {

@@ -1,4 +1,4 @@
-import { type Logger } from '../../src/upstream/logger.ts';
+import type { Logger } from '../../src/upstream/logger.ts';
 
 /** One line a logger was given. */
 export interface LogLine {

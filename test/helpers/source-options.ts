@@ -1,4 +1,4 @@
-import { type SourceOptions } from '../../src/discovery/source.ts';
+import type { SourceOptions } from '../../src/discovery/source.ts';
 
 /** Options of a source with what a test does not care about filled in. */
 export function sourceOptions(

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type TranslateOptions, type WorkersMode } from '../../src/upsync/nginx/translation.ts';
+import type { TranslateOptions, WorkersMode } from '../../src/upsync/nginx/translation.ts';
 
 /** The Lua modules of Debian's nginx. */
 export const DEBIAN_LUA = {

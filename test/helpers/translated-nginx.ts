@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 import { encodeBoot } from '../../src/upsync/nginx/wire.ts';
 import { RuntimeDirectory } from '../../src/upsync/nginx/runtime-directory.ts';
 import { translate } from '../../src/upsync/nginx/translate.ts';
-import { type TranslateOptions, type Translation } from '../../src/upsync/nginx/translation.ts';
+import type { TranslateOptions, Translation } from '../../src/upsync/nginx/translation.ts';
 import { compiledWorker, until } from './lua-nginx.ts';
 import { scratchFolder } from './scratch-folder.ts';
 import { DEBIAN_LUA, translateOptions } from './translate-options.ts';

@@ -49,7 +49,11 @@ export class Box {
   }
 
   private constructor() {
-    this.env = { ...process.env, UPSYNC_RUNTIME_DIR: path.join(this.folder, 'run'), UPSYNC_LOG_FORMAT: 'json' };
+    this.env = {
+      ...process.env,
+      UPSYNC_RUNTIME_DIR: path.join(this.folder, 'run'),
+      UPSYNC_LOG_FORMAT: 'json',
+    };
   }
 
   file(name: string): string {
@@ -101,13 +105,17 @@ http {
     const started = this.spawn(NGINX, args);
     await until(() => existsSync(this.file('nginx.pid')) || started.child.exitCode !== null);
     const pid = Number(this.read('nginx.pid'));
-    if (pid === 0) throw new Error(`upsync nginx did not start: ${started.output()}${this.read('error.log')}`);
+    if (pid === 0)
+      throw new Error(`upsync nginx did not start: ${started.output()}${this.read('error.log')}`);
     return { ...started, pid, startMs: performance.now() - began };
   }
 
   /** Runs the program without waiting for anything. */
   spawn(script: string, args: readonly string[]): Omit<Started, 'pid' | 'startMs'> {
-    const child = spawn(process.execPath, [script, ...args], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [script, ...args], {
+      env: this.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#children.push(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr])
@@ -142,7 +150,8 @@ http {
   async put(address: string, attributes: object | string = '', upstream = 'test'): Promise<void> {
     const body = typeof attributes === 'string' ? attributes : JSON.stringify(attributes);
     const url = `${this.registry.url}/v1/kv/upstreams/${upstream}/${address}`;
-    if ((await (await fetch(url, { method: 'PUT', body })).text()).trim() !== 'true') throw new Error(`PUT ${url}`);
+    if ((await (await fetch(url, { method: 'PUT', body })).text()).trim() !== 'true')
+      throw new Error(`PUT ${url}`);
   }
 
   async remove(address: string, upstream = 'test'): Promise<void> {
@@ -163,22 +172,28 @@ http {
 
   /** The real nginx master and its workers, seen from the runtime directory. */
   processes(): { readonly master: number; readonly workers: readonly number[]; readonly engine: number } {
-    const [folder] = spawnSync('ls', [path.join(this.folder, 'run')], { encoding: 'utf8' }).stdout.split('\n');
+    const [folder] = spawnSync('ls', [path.join(this.folder, 'run')], { encoding: 'utf8' }).stdout.split(
+      '\n',
+    );
     const file = path.join(this.folder, 'run', folder!, 'private', 'supervisor.json');
     const state = JSON.parse(readFileSync(file, 'utf8')) as Record<string, { pid: number } | undefined>;
     const master = state.master?.pid ?? 0;
     const children = readFileSync(`/proc/${master}/task/${master}/children`, 'utf8');
-    return { master, workers: children.split(' ').filter(Boolean).map(Number), engine: state.engine?.pid ?? 0 };
+    return {
+      master,
+      workers: children.split(' ').filter(Boolean).map(Number),
+      engine: state.engine?.pid ?? 0,
+    };
   }
 
   async close(): Promise<void> {
     const pids = this.#leftovers();
     for (const child of this.#children) if (child.exitCode === null) child.kill('SIGTERM');
-    await until(() => this.#children.every((child) => child.exitCode !== null || child.signalCode !== null)).catch(
-      () => {
-        for (const child of this.#children) child.kill('SIGKILL');
-      },
-    );
+    await until(() =>
+      this.#children.every((child) => child.exitCode !== null || child.signalCode !== null),
+    ).catch(() => {
+      for (const child of this.#children) child.kill('SIGKILL');
+    });
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     for (const backend of this.#backends) await backend.close();
     await this.registry.close();

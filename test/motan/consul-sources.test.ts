@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
+import type { EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
 import { previewLiveCommand } from '../../src/motan/commands/preview-live.ts';
 import { consulDatacenter, consulSources } from '../../src/motan/consul-sources.ts';
 import { createMotanRegistry, type MotanRegistry } from '../../src/motan/motan-registry.ts';
-import { type Resolution, type Resolver } from '../../src/motan/resolution.ts';
+import type { Resolution, Resolver } from '../../src/motan/resolution.ts';
 import { createResolver } from '../../src/motan/resolver.ts';
 import { registrationBody } from '../../src/motan/service.ts';
 import { createTopology, motanGroupMapping, type NameMapping } from '../../src/motan/topology.ts';

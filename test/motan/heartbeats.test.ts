@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
+import type { EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
 import { consulSources } from '../../src/motan/consul-sources.ts';
 import {
   createMotanProviders,

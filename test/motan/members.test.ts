@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Membership, NO_MEMBERS, protectedMembers, remember } from '../../src/motan/members.ts';
-import { type Health } from '../../src/motan/provider.ts';
+import type { Health } from '../../src/motan/provider.ts';
 import { provider } from '../helpers/motan-providers.ts';
 
 const list = (...servers: readonly (number | [number, Health])[]) => ({

@@ -1,11 +1,11 @@
-import { type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { consulSources } from '../../src/motan/consul-sources.ts';
 import { createMotanProviders } from '../../src/motan/heartbeats.ts';
 import { createMotanRegistry } from '../../src/motan/motan-registry.ts';
-import { type Resolution } from '../../src/motan/resolution.ts';
+import type { Resolution } from '../../src/motan/resolution.ts';
 import { registrationBody } from '../../src/motan/service.ts';
 import { createMotanUrl, parseMotanUrl } from '../../src/motan/url.ts';
 import { locateConsul, startConsul } from '../helpers/consul.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseLocalIdc, formatName, parseName } from '../../src/motan/name.ts';
-import { type UpsyncError } from '../../src/upstream/errors.ts';
+import type { UpsyncError } from '../../src/upstream/errors.ts';
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'.split('');
 const edge = fc.constantFrom(...LETTERS);

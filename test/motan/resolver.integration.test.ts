@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { consulSources } from '../../src/motan/consul-sources.ts';
-import { type Resolution, type Resolver } from '../../src/motan/resolution.ts';
+import type { Resolution, Resolver } from '../../src/motan/resolution.ts';
 import { createResolver } from '../../src/motan/resolver.ts';
 import { createTopology, motanGroupMapping } from '../../src/motan/topology.ts';
 import { locateConsul, NO_CONSUL, type RunningConsul, startConsul } from '../helpers/consul.ts';

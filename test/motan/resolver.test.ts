@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Provider, type ProviderList } from '../../src/motan/provider.ts';
-import { type Resolution, type Resolver } from '../../src/motan/resolution.ts';
+import type { Provider, ProviderList } from '../../src/motan/provider.ts';
+import type { Resolution, Resolver } from '../../src/motan/resolution.ts';
 import { createResolver, type ResolverOptions } from '../../src/motan/resolver.ts';
 import { createTopology, motanGroupMapping, type TopologyOptions } from '../../src/motan/topology.ts';
 import { provider } from '../helpers/motan-providers.ts';

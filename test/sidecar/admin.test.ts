@@ -7,7 +7,7 @@ import { Script } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openAdmin, type AdminServer } from '../../src/sidecar/admin.ts';
 import { isTrustedHost } from '../../src/sidecar/admin-host.ts';
-import { type EngineStatus } from '../../src/sidecar/engine-status.ts';
+import type { EngineStatus } from '../../src/sidecar/engine-status.ts';
 import { createServer } from '../../src/upstream/server.ts';
 import { createSync, type Sync } from '../../src/upsync/sync.ts';
 import { FakeSource } from '../helpers/fake-source.ts';

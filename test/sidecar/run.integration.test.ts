@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
+import type { EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
 import { runSidecar } from '../../src/sidecar/run.ts';
 import { type Backend, startBackend } from '../helpers/backend.ts';
 import { startEmbeddedRegistry } from '../helpers/embedded-registry.ts';

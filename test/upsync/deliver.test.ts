@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createServer } from '../../src/upstream/server.ts';
-import { type Snapshot } from '../../src/upstream/snapshot.ts';
+import type { Snapshot } from '../../src/upstream/snapshot.ts';
 import { Delivery } from '../../src/upsync/deliver.ts';
-import { type Target } from '../../src/upsync/target.ts';
+import type { Target } from '../../src/upsync/target.ts';
 import { MemoryTarget } from '../../src/upsync/targets/memory.ts';
 import { FakeNginx, FakeTarget } from '../helpers/fake-target.ts';
 import { recordingLogger } from '../helpers/recording-logger.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type RejectedEntry, UpsyncError } from '../../src/upstream/errors.ts';
 import { createServer } from '../../src/upstream/server.ts';
-import { type FollowerOptions } from '../../src/upsync/follower-contract.ts';
+import type { FollowerOptions } from '../../src/upsync/follower-contract.ts';
 import { Follower } from '../../src/upsync/follower.ts';
 import { NameBook } from '../../src/upsync/name-book.ts';
 import { recordingLogger } from '../helpers/recording-logger.ts';

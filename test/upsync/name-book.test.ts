@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SILENT } from '../../src/upstream/logger.ts';
 import { NameBook } from '../../src/upsync/name-book.ts';
-import { type NameAnswer } from '../../src/upsync/resolve-names.ts';
+import type { NameAnswer } from '../../src/upsync/resolve-names.ts';
 
 let zone: Record<string, NameAnswer | Error>;
 let asked: string[];

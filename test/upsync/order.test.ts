@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Method } from '../../src/balancer/balancer.ts';
+import type { Method } from '../../src/balancer/balancer.ts';
 import { createServer } from '../../src/upstream/server.ts';
 import { orderServers } from '../../src/upsync/order.ts';
 

@@ -6,7 +6,7 @@ import { SourceError } from '../../src/discovery/source-error.ts';
 import { createServer } from '../../src/upstream/server.ts';
 import { createSync, type Sync, type SyncOptions } from '../../src/upsync/sync.ts';
 import { MemoryTarget } from '../../src/upsync/targets/memory.ts';
-import { type UpstreamPlan } from '../../src/upsync/upstream-plan.ts';
+import type { UpstreamPlan } from '../../src/upsync/upstream-plan.ts';
 import { FakeSource } from '../helpers/fake-source.ts';
 import { FakeNginx } from '../helpers/fake-target.ts';
 import { recordingLogger } from '../helpers/recording-logger.ts';

@@ -1,13 +1,13 @@
 import { SILENT, type Logger } from '../../upstream/logger.ts';
 import { CheckTimers } from './check-timers.ts';
 import { type CheckSpec, checkType } from './check-spec.ts';
-import { type Clock } from './clock.ts';
-import { type AgentService } from './decode-agent.ts';
+import type { Clock } from './clock.ts';
+import type { AgentService } from './decode-agent.ts';
 import { formatGoDuration } from './go-duration.ts';
 import { HttpError } from './http/errors.ts';
 import { type Identity, VERSION } from './identity.ts';
-import { type CheckRecord, type Fresh, type ServiceRecord } from './store/records.ts';
-import { type Store } from './store/store.ts';
+import type { CheckRecord, Fresh, ServiceRecord } from './store/records.ts';
+import type { Store } from './store/store.ts';
 
 const NODE_MAINTENANCE = '_node_maintenance';
 const serviceMaintenance = (id: string): string => `_service_maintenance:${id}`;

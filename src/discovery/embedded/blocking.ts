@@ -1,5 +1,5 @@
-import { type Clock } from './clock.ts';
-import { type Indexes } from './store/indexes.ts';
+import type { Clock } from './clock.ts';
+import type { Indexes } from './store/indexes.ts';
 
 /** Wait when a client names none. */
 const DEFAULT_WAIT_MS = 300_000;

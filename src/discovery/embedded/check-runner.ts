@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { errorText } from '../../upstream/errors.ts';
 import { type CheckSpec, checkType } from './check-spec.ts';
-import { type Clock } from './clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Consul's limits: no check runs more often, and one that names no timeout gets this. Milliseconds. */
 const MIN_INTERVAL_MS = 1000;

@@ -1,7 +1,7 @@
 import { isRunnable, runCheck } from './check-runner.ts';
-import { type CheckSpec } from './check-spec.ts';
-import { type Clock } from './clock.ts';
-import { type CheckRecord } from './store/records.ts';
+import type { CheckSpec } from './check-spec.ts';
+import type { Clock } from './clock.ts';
+import type { CheckRecord } from './store/records.ts';
 
 /** How often critical services are looked through, and the shortest grace one gets, as in Consul. Milliseconds. */
 const REAP_EVERY_MS = 30_000;

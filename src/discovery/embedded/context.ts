@@ -1,10 +1,10 @@
-import { type Agent } from './agent.ts';
-import { type Clock } from './clock.ts';
+import type { Agent } from './agent.ts';
+import type { Clock } from './clock.ts';
 import { blockingQuery, type Indexed } from './blocking.ts';
-import { type Identity } from './identity.ts';
-import { type ReadOptions } from './http/query.ts';
-import { type Call } from './http/router.ts';
-import { type Store } from './store/store.ts';
+import type { Identity } from './identity.ts';
+import type { ReadOptions } from './http/query.ts';
+import type { Call } from './http/router.ts';
+import type { Store } from './store/store.ts';
 
 /** What every route works with. */
 export interface Context {

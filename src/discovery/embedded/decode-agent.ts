@@ -2,7 +2,7 @@ import { type CheckSpec, checkType } from './check-spec.ts';
 import { decodeTaggedAddresses, decodeWeights } from './decode-catalog.ts';
 import { badRequest } from './http/errors.ts';
 import { Fields, parseBody } from './http/fields.ts';
-import { type ServiceRecord } from './store/records.ts';
+import type { ServiceRecord } from './store/records.ts';
 
 const SERVICE = [
   ...[

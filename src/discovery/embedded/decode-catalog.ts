@@ -1,8 +1,8 @@
-import { type Identity } from './identity.ts';
+import type { Identity } from './identity.ts';
 import { HttpError } from './http/errors.ts';
 import { Fields, parseBody } from './http/fields.ts';
-import { type Catalog, type Registration } from './store/catalog.ts';
-import { type CheckRecord, type Fresh, type ServiceRecord, type TaggedAddress } from './store/records.ts';
+import type { Catalog, Registration } from './store/catalog.ts';
+import type { CheckRecord, Fresh, ServiceRecord, TaggedAddress } from './store/records.ts';
 
 // Members that Consul knows and this registry has no use for; naming them keeps "unknown field" true for the rest.
 const IGNORED = ['Locality', 'PeerName', 'Namespace', 'Partition', 'Token', 'CreateIndex', 'ModifyIndex'];

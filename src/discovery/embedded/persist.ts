@@ -1,8 +1,8 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
-import { type Logger } from '../../upstream/logger.ts';
-import { type Clock } from './clock.ts';
+import type { Logger } from '../../upstream/logger.ts';
+import type { Clock } from './clock.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot-file.ts';
 
 /** Writes are gathered for this long before the file is written. Milliseconds. */

@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { once, setMaxListeners } from 'node:events';
-import { type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { formatAddress } from '../../upstream/address.ts';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { type Logger, SILENT } from '../../upstream/logger.ts';
 import { Agent } from './agent.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { createHttpServer } from './http/server.ts';
 import { Router } from './http/router.ts';
-import { type Identity } from './identity.ts';
+import type { Identity } from './identity.ts';
 import { loadSnapshot, Persister } from './persist.ts';
 import { agentRoutes } from './routes/agent.ts';
 import { catalogRoutes } from './routes/catalog.ts';
 import { healthRoutes } from './routes/health.ts';
 import { kvRoutes } from './routes/kv.ts';
 import { statusRoutes } from './routes/status.ts';
-import { type Snapshot } from './snapshot-file.ts';
+import type { Snapshot } from './snapshot-file.ts';
 import { createStore, type Store } from './store/store.ts';
 
 /**

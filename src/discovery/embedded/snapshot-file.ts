@@ -1,7 +1,7 @@
-import { type AgentDump } from './agent.ts';
-import { type CheckSpec } from './check-spec.ts';
-import { type Catalog } from './store/catalog.ts';
-import { type KvEntry } from './store/kv.ts';
+import type { AgentDump } from './agent.ts';
+import type { CheckSpec } from './check-spec.ts';
+import type { Catalog } from './store/catalog.ts';
+import type { KvEntry } from './store/kv.ts';
 
 const FORMAT = 'upsync-registry';
 const VERSION = 1;

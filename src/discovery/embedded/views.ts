@@ -1,5 +1,5 @@
-import { type Catalog } from './store/catalog.ts';
-import { type CheckRecord, type NodeRecord, type ServiceRecord } from './store/records.ts';
+import type { Catalog } from './store/catalog.ts';
+import type { CheckRecord, NodeRecord, ServiceRecord } from './store/records.ts';
 
 /** Members Consul always shows for a service outside its mesh. */
 const NO_PROXY = { Mode: '', MeshGateway: {}, Expose: {} };

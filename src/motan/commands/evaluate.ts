@@ -1,5 +1,5 @@
 import { errorText, type RejectedEntry } from '../../upstream/errors.ts';
-import { type ClientCommand, type CommandList } from './command.ts';
+import type { ClientCommand, CommandList } from './command.ts';
 import { compilePattern } from './pattern.ts';
 import { parseRouteRule, type RouteRule } from './route-rule.ts';
 

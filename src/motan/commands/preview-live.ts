@@ -1,7 +1,7 @@
 import { isHealthy, type Provider, type ProviderSource } from '../provider.ts';
 import { readOnce } from '../read-once.ts';
 import { serviceNameOf } from '../service.ts';
-import { type RegistryQuery } from '../topology.ts';
+import type { RegistryQuery } from '../topology.ts';
 import { parseCommands } from './command.ts';
 import { planGroups } from './evaluate.ts';
 import { type CommandPreview, previewCommand, type PreviewInput } from './preview.ts';

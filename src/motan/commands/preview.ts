@@ -1,4 +1,4 @@
-import { type RejectedEntry } from '../../upstream/errors.ts';
+import type { RejectedEntry } from '../../upstream/errors.ts';
 import { parseCommands } from './command.ts';
 import { type CommandInput, evaluateCommands } from './evaluate.ts';
 

@@ -3,9 +3,9 @@ import { formatAddress } from '../../upstream/address.ts';
 import { formatServerLine } from '../../upstream/server-line.ts';
 import { createServer, type Server } from '../../upstream/server.ts';
 import { expandNames, hostNames } from '../expand-names.ts';
-import { type BootConfig, type BootUpstream } from './boot.ts';
-import { type ReadUpstream } from './translate-upstream.ts';
-import { type PassTarget } from './upstream-order.ts';
+import type { BootConfig, BootUpstream } from './boot.ts';
+import type { ReadUpstream } from './translate-upstream.ts';
+import type { PassTarget } from './upstream-order.ts';
 
 /** All addresses of a host name in the order in which nginx would use them; rejects when there is none. */
 export type Lookup = (host: string) => Promise<readonly string[]>;

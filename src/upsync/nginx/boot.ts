@@ -1,5 +1,5 @@
 import type { BalancerOptions } from '../../balancer/balancer.ts';
-import { type Server } from '../../upstream/server-type.ts';
+import type { Server } from '../../upstream/server-type.ts';
 
 /**
  * What the workers are told by the translated configuration, before the engine speaks: written by the translator into

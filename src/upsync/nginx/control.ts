@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
-import { type Server } from '../../upstream/server.ts';
+import type { Server } from '../../upstream/server.ts';
 import { encodeLists } from './wire.ts';
 
 export interface ControlOptions {

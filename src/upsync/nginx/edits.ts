@@ -1,6 +1,6 @@
 import { ConfigError } from '../config-error.ts';
 import { applyEdits, blankOf, type Edit } from './config/edit.ts';
-import { type ConfigFile, type Directive, type Word } from './config/parse.ts';
+import type { ConfigFile, Directive, Word } from './config/parse.ts';
 
 /**
  * The changes to make in the files of one configuration. A file that is included in several places is changed once, so

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { toBytes, toText } from './config/bytes.ts';
-import { type ConfigFile, type Directive } from './config/parse.ts';
-import { type Edits } from './edits.ts';
+import type { ConfigFile, Directive } from './config/parse.ts';
+import type { Edits } from './edits.ts';
 import { luaString } from './snippets.ts';
 
 /** The phases in which we run code of ours before the user's. */

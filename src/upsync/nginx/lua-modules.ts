@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { toBytes, toText } from './config/bytes.ts';
 import { quoteWord } from './config/edit.ts';
-import { type Visit } from './config/load.ts';
-import { type TranslateScope } from './translate-scope.ts';
+import type { Visit } from './config/load.ts';
+import type { TranslateScope } from './translate-scope.ts';
 
 /**
  * Loads the Lua module at the very start of the main file, where nginx still takes modules, unless the user's own

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { ConfigError } from '../config-error.ts';
 import { toBytes, toText } from './config/bytes.ts';
 import { type Directive, parseConfig } from './config/parse.ts';
-import { type NginxFacts, type TranslateOptions } from './translation.ts';
+import type { NginxFacts, TranslateOptions } from './translation.ts';
 
 /** nginx takes these once only, `-g` included. */
 const ONCE: ReadonlySet<string> = new Set(['pid', 'daemon', 'user', 'worker_processes', 'master_process']);

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { realFolder } from './translate-includes.ts';
-import { type Translation } from './translation.ts';
+import type { Translation } from './translation.ts';
 
 /** Where a file of the user's stands in a mirror. Its folder counts without symbolic links, as `..` does in the kernel. */
 export function mirrorPath(mirror: string, original: string): string {

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Translation } from './translation.ts';
+import type { Translation } from './translation.ts';
 
 /**
  * The changed files of a translation as one text, each under a line that names it, as `nginx -T` prints files. The text

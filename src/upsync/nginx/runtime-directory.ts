@@ -11,7 +11,7 @@ import {
 import path from 'node:path';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { buildMirror, mirrorPath } from './mirror.ts';
-import { type Translation } from './translation.ts';
+import type { Translation } from './translation.ts';
 
 const GENERATION = /^conf\.(\d{1,9})$/;
 

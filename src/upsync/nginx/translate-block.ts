@@ -3,10 +3,10 @@ import { ConfigError } from '../config-error.ts';
 import { toBytes } from './config/bytes.ts';
 import { quoteWord } from './config/edit.ts';
 import { includeTarget, type Visit } from './config/load.ts';
-import { type ConfigFile, type Directive } from './config/parse.ts';
+import type { ConfigFile, Directive } from './config/parse.ts';
 import { includeFileName } from './file-names.ts';
 import { balancerBlock } from './snippets.ts';
-import { type TranslateScope } from './translate-scope.ts';
+import type { TranslateScope } from './translate-scope.ts';
 import { isReplaced, type ReadUpstream } from './translate-upstream.ts';
 
 /**

@@ -4,7 +4,7 @@ import { toBytes } from './config/bytes.ts';
 import { quoteWord } from './config/edit.ts';
 import { isGlob } from './config/glob.ts';
 import { includeTarget } from './config/load.ts';
-import { type TranslateScope } from './translate-scope.ts';
+import type { TranslateScope } from './translate-scope.ts';
 
 /**
  * Makes absolute includes of changed files relative, since the changed files stand elsewhere: in a mirror of the folders,

@@ -1,10 +1,10 @@
 import { ConfigError } from '../config-error.ts';
 import { toBytes } from './config/bytes.ts';
 import { quoteWord } from './config/edit.ts';
-import { type Visit } from './config/load.ts';
+import type { Visit } from './config/load.ts';
 import { SHOW_ALL_FILE, SHOW_UNKNOWN_FILE, showFileName } from './file-names.ts';
 import { showBlock } from './snippets.ts';
-import { type TranslateScope } from './translate-scope.ts';
+import type { TranslateScope } from './translate-scope.ts';
 
 const SHOW_VARIABLE = 'upsync_show_file';
 /** nginx's default hash bucket holds a key of about this size; a longer name is compared as a pattern. */

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { readFileSync } from 'node:fs';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { parseServerLines, parseServerWords } from '../../upstream/server-line.ts';
-import { type Server } from '../../upstream/server.ts';
+import type { Server } from '../../upstream/server.ts';
 import {
   type Balancing,
   METHOD_DIRECTIVES,
@@ -14,11 +14,11 @@ import {
 } from '../balancing.ts';
 import { ConfigError } from '../config-error.ts';
 import { dumpPathOf, parseUpsyncDirective } from '../directives.ts';
-import { type UpstreamPlan } from '../upstream-plan.ts';
+import type { UpstreamPlan } from '../upstream-plan.ts';
 import { toText } from './config/bytes.ts';
 import { includeTarget, type Visit, visitBlock } from './config/load.ts';
-import { type Directive } from './config/parse.ts';
-import { type TranslateScope } from './translate-scope.ts';
+import type { Directive } from './config/parse.ts';
+import type { TranslateScope } from './translate-scope.ts';
 
 /** An `upstream` block as read; `plan` when it has an `upsync` directive. */
 export interface ReadUpstream {

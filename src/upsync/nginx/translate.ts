@@ -9,10 +9,10 @@ import { MainFacts } from './main-facts.ts';
 import { httpPreamble, initLua, initWorkerLua, logLua } from './snippets.ts';
 import { removeUseless, rewriteUpstream } from './translate-block.ts';
 import { redirectIncludes } from './translate-includes.ts';
-import { type TranslateScope } from './translate-scope.ts';
+import type { TranslateScope } from './translate-scope.ts';
 import { rewriteShow, showMap } from './translate-show.ts';
 import { readUpstream, type ReadUpstream } from './translate-upstream.ts';
-import { type TranslateOptions, type Translation } from './translation.ts';
+import type { TranslateOptions, Translation } from './translation.ts';
 import { passTarget, UpstreamOrder } from './upstream-order.ts';
 
 /** What may give a client another answer than its server's (see `BootConfig.veiled`). */

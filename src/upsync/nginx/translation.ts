@@ -1,5 +1,5 @@
-import { type UpstreamPlan } from '../upstream-plan.ts';
-import { type BootConfig } from './boot.ts';
+import type { UpstreamPlan } from '../upstream-plan.ts';
+import type { BootConfig } from './boot.ts';
 
 /** How the nginx that will run can run Lua. `dynamic`: module files to load, in this order. */
 export type LuaSupport =

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { toText } from './config/bytes.ts';
-import { type Directive } from './config/parse.ts';
+import type { Directive } from './config/parse.ts';
 
 /** The target of a `proxy_pass` or the like, when it is fixed. */
 export interface PassTarget {

@@ -1,5 +1,5 @@
-import { type Server } from '../../upstream/server.ts';
-import { type BootConfig } from './boot.ts';
+import type { Server } from '../../upstream/server.ts';
+import type { BootConfig } from './boot.ts';
 
 /** First line of a body of lists, and of a boot file. The worker refuses any other. */
 export const LISTS_HEADER = 'upsync-lists 1';

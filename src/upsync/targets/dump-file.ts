@@ -1,6 +1,6 @@
-import { type Snapshot } from '../../upstream/snapshot.ts';
+import type { Snapshot } from '../../upstream/snapshot.ts';
 import { formatDump, writeDump } from '../dump.ts';
-import { type ApplyReport, type Target } from '../target.ts';
+import type { ApplyReport, Target } from '../target.ts';
 
 /** Keeps the last good list of each upstream on disk, for the next start. */
 export class DumpFileTarget implements Target {

@@ -1,15 +1,15 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Method } from '../../balancer/balancer.ts';
+import type { Method } from '../../balancer/balancer.ts';
 import { errorText, type Result, UpsyncError } from '../../upstream/errors.ts';
-import { type Logger } from '../../upstream/logger.ts';
-import { type Snapshot } from '../../upstream/snapshot.ts';
-import { type ApplyReport, type Target, type WorkerReport } from '../target.ts';
+import type { Logger } from '../../upstream/logger.ts';
+import type { Snapshot } from '../../upstream/snapshot.ts';
+import type { ApplyReport, Target, WorkerReport } from '../target.ts';
 import { includeFileName } from '../nginx/file-names.ts';
 import { includeText } from './include-text.ts';
 import { masterPid, reload, type ReloadOptions, testConfiguration } from './nginx-reload.ts';
 import { replaceText } from './replace-text.ts';
-import { type ShowFiles } from './show-files.ts';
+import type { ShowFiles } from './show-files.ts';
 
 export interface IncludeFileOptions extends ReloadOptions {
   readonly includeDir: string;

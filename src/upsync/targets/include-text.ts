@@ -1,5 +1,5 @@
-import { type Method } from '../../balancer/balancer.ts';
-import { type Server } from '../../upstream/server.ts';
+import type { Method } from '../../balancer/balancer.ts';
+import type { Server } from '../../upstream/server.ts';
 
 /** Methods with which nginx refuses `backup`. Source: nginx, ngx_http_upstream_module, "server". */
 const NO_BACKUP: ReadonlySet<Method> = new Set([

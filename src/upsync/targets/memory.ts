@@ -1,5 +1,5 @@
-import { type Snapshot } from '../../upstream/snapshot.ts';
-import { type ApplyReport, type Target } from '../target.ts';
+import type { Snapshot } from '../../upstream/snapshot.ts';
+import type { ApplyReport, Target } from '../target.ts';
 
 /** Keeps the lists in this process, for services that look servers up themselves, and for tests. */
 export class MemoryTarget implements Target {

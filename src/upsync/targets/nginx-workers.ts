@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { type Result, UpsyncError } from '../../upstream/errors.ts';
-import { type Logger } from '../../upstream/logger.ts';
-import { type Snapshot } from '../../upstream/snapshot.ts';
+import type { Logger } from '../../upstream/logger.ts';
+import type { Snapshot } from '../../upstream/snapshot.ts';
 import {
   NginxControl,
   type NginxState,
@@ -10,7 +10,7 @@ import {
   type WorkersState,
 } from '../nginx/control.ts';
 import { encodeServers } from '../nginx/wire.ts';
-import { type ApplyReport, type Target, type WorkerReport } from '../target.ts';
+import type { ApplyReport, Target, WorkerReport } from '../target.ts';
 
 export interface NginxWorkersOptions {
   /** The control server's unix socket, in the runtime directory of the translated configuration. */

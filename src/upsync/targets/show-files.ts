@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Server } from '../../upstream/server.ts';
+import type { Server } from '../../upstream/server.ts';
 import { SHOW_ALL_FILE, SHOW_UNKNOWN_FILE, showFileName } from '../nginx/file-names.ts';
 import { formatAllUpstreams, formatUpstream, shown, type ShownUpstream, UNKNOWN_UPSTREAM } from '../show.ts';
 import { replaceText } from './replace-text.ts';

@@ -4,10 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type EmbeddedRegistry,
-  type EmbeddedRegistryOptions,
-} from '../../../src/discovery/embedded/registry.ts';
+import type { EmbeddedRegistry, EmbeddedRegistryOptions } from '../../../src/discovery/embedded/registry.ts';
 import { startEmbeddedRegistry } from '../../helpers/embedded-registry.ts';
 
 let folder: string;

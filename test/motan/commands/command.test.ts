@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type EmbeddedRegistry } from '../../../src/discovery/embedded/registry.ts';
+import type { EmbeddedRegistry } from '../../../src/discovery/embedded/registry.ts';
 import { parseCommands } from '../../../src/motan/commands/command.ts';
 import { clearCommand, readCommand, writeCommand } from '../../../src/motan/commands/command-store.ts';
 import { evaluateCommands } from '../../../src/motan/commands/evaluate.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { expectSameAsMotan } from '../../helpers/motan-answers.ts';
 import { handMadeCases, randomCases } from '../../helpers/motan-cases.ts';
-import { type MotanAnswer } from '../../helpers/motan-java.ts';
+import type { MotanAnswer } from '../../helpers/motan-java.ts';
 
 const answers = JSON.parse(
   readFileSync(new URL('./motan-answers.json', import.meta.url), 'utf8'),

@@ -161,6 +161,8 @@ describe('startSchedule', () => {
       expect(formatStatus(schedule.status())).toBe(
         '*: evening (a 70, b 20, cloud 10) until 2026-11-23T15:00:00.000Z',
       );
+      // node-cron is loaded when it is needed first.
+      await vi.dynamicImportSettled();
       // The edge itself is told by node-cron, before the slow look-around.
       await vi.advanceTimersByTimeAsync(12_000);
       expect(told.at(-1)).toBeUndefined();

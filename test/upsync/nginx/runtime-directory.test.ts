@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RuntimeDirectory } from '../../../src/upsync/nginx/runtime-directory.ts';
 import { renderTranslation, writeTranslation } from '../../../src/upsync/nginx/render-translation.ts';
-import { type Translation } from '../../../src/upsync/nginx/translation.ts';
+import type { Translation } from '../../../src/upsync/nginx/translation.ts';
 import { scratchFolder } from '../../helpers/scratch-folder.ts';
 
 const translation = (folder: string, texts: Record<string, string>, main = 'nginx.conf'): Translation => ({

@@ -11,7 +11,7 @@ import {
   showBlock,
 } from '../../../src/upsync/nginx/snippets.ts';
 import { translate } from '../../../src/upsync/nginx/translate.ts';
-import { type TranslateOptions, type Translation } from '../../../src/upsync/nginx/translation.ts';
+import type { TranslateOptions, Translation } from '../../../src/upsync/nginx/translation.ts';
 import { createServer } from '../../../src/upstream/server.ts';
 import { CORPUS } from '../../helpers/nginx-corpus.ts';
 import { scratchFolder } from '../../helpers/scratch-folder.ts';

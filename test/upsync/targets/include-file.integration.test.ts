@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createServer, type Server } from '../../../src/upstream/server.ts';
-import { type Snapshot } from '../../../src/upstream/snapshot.ts';
+import type { Snapshot } from '../../../src/upstream/snapshot.ts';
 import { IncludeFileTarget } from '../../../src/upsync/targets/include-file.ts';
 import { ShowFiles } from '../../../src/upsync/targets/show-files.ts';
 import { recordingLogger } from '../../helpers/recording-logger.ts';

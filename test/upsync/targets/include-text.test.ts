@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Method } from '../../../src/balancer/balancer.ts';
+import type { Method } from '../../../src/balancer/balancer.ts';
 import { createServer } from '../../../src/upstream/server.ts';
 import { includeText } from '../../../src/upsync/targets/include-text.ts';
 

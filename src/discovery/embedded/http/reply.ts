@@ -1,4 +1,4 @@
-import { type ConsistencyMode } from './query.ts';
+import type { ConsistencyMode } from './query.ts';
 
 /** What a handler answers with. Without a body the reply is empty. */
 export interface Reply {

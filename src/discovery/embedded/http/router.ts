@@ -1,5 +1,5 @@
 import { HttpError } from './errors.ts';
-import { type Reply } from './reply.ts';
+import type { Reply } from './reply.ts';
 
 /** One request as the handlers see it. */
 export interface Call {

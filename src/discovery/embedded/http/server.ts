@@ -5,14 +5,14 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import { type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { errorText } from '../../../upstream/errors.ts';
-import { type Logger } from '../../../upstream/logger.ts';
+import type { Logger } from '../../../upstream/logger.ts';
 import { writeJson } from '../json.ts';
 import { readBody } from './body.ts';
 import { HttpError } from './errors.ts';
 import { parseQuery } from './query.ts';
-import { type Reply } from './reply.ts';
+import type { Reply } from './reply.ts';
 import { allowHeader, requireMethod, type Router } from './router.ts';
 
 /** Between a client's requests on one connection; Node's own 5 s makes clients that reuse connections fail at random. */

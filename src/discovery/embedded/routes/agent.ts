@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type Context } from '../context.ts';
+import type { Context } from '../context.ts';
 import { decodeAgentCheck, decodeAgentService, decodeCheckUpdate } from '../decode-agent.ts';
 import { compileFilter } from '../filter.ts';
 import { badRequest, HttpError } from '../http/errors.ts';
 import { readOptions, toBoolean } from '../http/query.ts';
 import { DONE, type Reply } from '../http/reply.ts';
-import { type Call, type Route } from '../http/router.ts';
+import type { Call, Route } from '../http/router.ts';
 import { VERSION } from '../identity.ts';
 import { agentServiceView, checkView, SHAPES } from '../views.ts';
 

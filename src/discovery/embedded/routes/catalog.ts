@@ -4,7 +4,7 @@ import { compileFilter } from '../filter.ts';
 import { badRequest } from '../http/errors.ts';
 import { readOptions } from '../http/query.ts';
 import { queryHeaders, type Reply } from '../http/reply.ts';
-import { type Call, type Route } from '../http/router.ts';
+import type { Call, Route } from '../http/router.ts';
 import { NODES, nodeTopic, NODE_EXTINCTION, SERVICES, serviceTopic } from '../store/catalog.ts';
 import { catalogServiceView, serviceView, SHAPES } from '../views.ts';
 

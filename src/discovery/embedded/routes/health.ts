@@ -3,9 +3,9 @@ import { compileFilter } from '../filter.ts';
 import { badRequest } from '../http/errors.ts';
 import { readOptions, toBoolean } from '../http/query.ts';
 import { queryHeaders, type Reply } from '../http/reply.ts';
-import { type Call, type Route } from '../http/router.ts';
+import type { Call, Route } from '../http/router.ts';
 import { CHECKS, serviceTopic } from '../store/catalog.ts';
-import { type CheckRecord } from '../store/records.ts';
+import type { CheckRecord } from '../store/records.ts';
 import { checkView, healthView, SHAPES } from '../views.ts';
 import { hasTags, metaFilter } from './catalog.ts';
 

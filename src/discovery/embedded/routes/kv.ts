@@ -2,7 +2,7 @@ import { ask, type Context } from '../context.ts';
 import { badRequest, HttpError } from '../http/errors.ts';
 import { readOptions, refuseOtherDatacenter, requireUint64 } from '../http/query.ts';
 import { queryHeaders, type Reply } from '../http/reply.ts';
-import { type Call, type Route } from '../http/router.ts';
+import type { Call, Route } from '../http/router.ts';
 import { keyTopic, prefixTopic, toKvJson } from '../store/kv.ts';
 
 /** Largest value Consul takes by default. Bytes. */

@@ -1,7 +1,7 @@
-import { type Context } from '../context.ts';
+import type { Context } from '../context.ts';
 import { formatAddress } from '../../../upstream/address.ts';
 import { notHere } from '../http/errors.ts';
-import { type Route } from '../http/router.ts';
+import type { Route } from '../http/router.ts';
 
 const FRONT_PAGE = "Upsync's embedded registry. It speaks Consul's HTTP API; see /v1/catalog/services.\n";
 const ANY = ['GET', 'PUT', 'POST', 'DELETE'];

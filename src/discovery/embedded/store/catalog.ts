@@ -1,4 +1,4 @@
-import { type Indexes } from './indexes.ts';
+import type { Indexes } from './indexes.ts';
 import { type CheckRecord, type Fresh, isSame, type NodeRecord, type ServiceRecord } from './records.ts';
 
 /** Topics of the catalog's tables; a service and a node have one each as well. */

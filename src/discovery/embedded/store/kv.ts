@@ -1,5 +1,5 @@
 import { writeJson } from '../json.ts';
-import { type Indexes } from './indexes.ts';
+import type { Indexes } from './indexes.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
 /** One key as stored. `flags` is an unsigned 64-bit number as decimal digits, since JavaScript's numbers end earlier. */

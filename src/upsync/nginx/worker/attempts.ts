@@ -1,5 +1,5 @@
-import { type Peer, type PickRequest } from '../../../balancer/balancer.ts';
-import { type Upstream } from './upstream.ts';
+import type { Peer, PickRequest } from '../../../balancer/balancer.ts';
+import type { Upstream } from './upstream.ts';
 
 /**
  * One request's way through an upstream: the server it is at now and those it tried before. Kept by the address of

@@ -1,13 +1,13 @@
-import { type Peer } from '../../../balancer/balancer.ts';
+import type { Peer } from '../../../balancer/balancer.ts';
 import { type Attempt, attemptOf, closeAttempt, count, openAttempt, takeGroup } from './attempts.ts';
 import { catchUpAt } from './events.ts';
 import { keyValue } from './hash-key.ts';
 import { endAttempt, notePick, noteReset } from './health.ts';
-import { type WorkerServer } from './list.ts';
+import type { WorkerServer } from './list.ts';
 import { noteLoad, pickShared, sharesLoads } from './loads.ts';
 import { clock, lastFailure, noLiveServer, requestId, setMoreTries, setPeer } from './nginx-balancer.ts';
 import { hasFailed } from './outcome.ts';
-import { type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import { refresh, upstreamNamed } from './upstreams.ts';
 
 /**

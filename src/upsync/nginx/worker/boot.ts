@@ -1,9 +1,9 @@
-import { type BalancerOptions, type Method } from '../../../balancer/balancer.ts';
+import type { BalancerOptions, Method } from '../../../balancer/balancer.ts';
 import { parseKey } from './hash-key.ts';
 import { type WorkerServer, decodeToken, parseServer } from './list.ts';
 import { BOOT_HEADER } from './names.ts';
 import { outcomes } from './outcome.ts';
-import { type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import { addUpstream } from './upstreams.ts';
 
 /** What `upstream_show` lists: upstreams of ours, and the lines of those that are none. In configuration order. */

@@ -1,7 +1,7 @@
 import { LISTS, RESERVE, dict, numberAt, textAt, hashAt, hashToFlags } from './dictionary.ts';
-import { type ListUpdate } from './body.ts';
+import type { ListUpdate } from './body.ts';
 import { LIST, publish } from './events.ts';
-import { type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import { listKey } from './upstreams.ts';
 
 /** What became of one list. */

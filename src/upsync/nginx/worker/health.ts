@@ -1,6 +1,6 @@
-import { type Peer } from '../../../balancer/balancer.ts';
+import type { Peer } from '../../../balancer/balancer.ts';
 import { FAILED, PROBE, RECOVERED, publish } from './events.ts';
-import { type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 
 /**
  * Failures counted by one worker count in all, as they do in nginx for an upstream with a `zone`: a dead server costs

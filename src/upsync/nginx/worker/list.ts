@@ -1,4 +1,4 @@
-import { type Server } from '../../../upstream/server-type.ts';
+import type { Server } from '../../../upstream/server-type.ts';
 import { type Endpoint, parseEndpoint } from './address.ts';
 
 /** A server with what nginx's balancer wants of its address. */

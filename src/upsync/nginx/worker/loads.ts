@@ -1,6 +1,6 @@
-import { type Method, type Peer, type PickRequest } from '../../../balancer/balancer.ts';
+import type { Method, Peer, PickRequest } from '../../../balancer/balancer.ts';
 import { dict, textAt, numberAt } from './dictionary.ts';
-import { type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import { self } from './self.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { type Server } from '../../../upstream/server-type.ts';
+import type { Server } from '../../../upstream/server-type.ts';
 import { type ShownUpstream, shown } from './boot.ts';
 import { numberAt, textAt } from './dictionary.ts';
 import { type WorkerServer, readServers } from './list.ts';
-import { type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import { listKey } from './upstreams.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { type Balancer, type BalancerOptions } from '../../../balancer/balancer.ts';
-import { type KeyPart } from './hash-key.ts';
-import { type KnownServers } from './list.ts';
+import type { Balancer, BalancerOptions } from '../../../balancer/balancer.ts';
+import type { KeyPart } from './hash-key.ts';
+import type { KnownServers } from './list.ts';
 
 /** One upstream, as this worker balances it. */
 export interface Upstream {

@@ -1,11 +1,11 @@
-import { type BalancerOptions } from '../../../balancer/balancer.ts';
+import type { BalancerOptions } from '../../../balancer/balancer.ts';
 import { createBalancer } from '../../../balancer/create.ts';
 import { numberAt, textAt, upstreamNumber } from './dictionary.ts';
-import { type KeyPart } from './hash-key.ts';
+import type { KeyPart } from './hash-key.ts';
 import { type KnownServers, type WorkerServer, readServers } from './list.ts';
 import { resetLimits } from './loads.ts';
 import { self } from './self.ts';
-import { type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 
 const byName: Record<string, Upstream | undefined> = {};
 const byNumber: Record<number, Upstream | undefined> = {};

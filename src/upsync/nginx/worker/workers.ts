@@ -2,7 +2,7 @@ import { dict, numberAt, textAt } from './dictionary.ts';
 import { catchUp, seenGeneration } from './events.ts';
 import { isByLoad, resetLimits, tellLoads } from './loads.ts';
 import { self } from './self.ts';
-import { type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import { all, failures, listKey, refreshPending, startElsewhere, upstreamNamed } from './upstreams.ts';
 
 /** How often each worker looks whether there is something new, whether it has traffic or not. Seconds. */
