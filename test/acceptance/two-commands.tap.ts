@@ -20,7 +20,9 @@ void t.test('npm start on a bare clone', { timeout: 300_000 }, async (t) => {
   start.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
   start.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const ended = new Promise<number | null>((resolve) => start.once('exit', resolve));
-  t.teardown(() => (start.exitCode === null ? process.kill(-start.pid!, 'SIGKILL') : undefined));
+  t.teardown(() => {
+    if (start.exitCode === null && start.signalCode === null) process.kill(-start.pid!, 'SIGKILL');
+  });
 
   t.ok(await until(() => text.includes('Ctrl-C ends everything'), START_BOUND_MS), 'prints the tour');
   const proxy = /http:\/\/127\.0\.0\.1:(\d+)\/ {2,}configuration/.exec(text)?.[1];
