@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePorts, listening, start, type Child } from './child.ts';
@@ -20,6 +20,8 @@ export async function startBackends(
 ): Promise<Backends> {
   const folder = await mkdtemp(path.join(tmpdir(), 'upsync-bench-backends-'));
   const ports = await freePorts(count);
+  // nginx's worker is another user where the bench runs as root.
+  await chmod(folder, 0o755);
   await writeFile(path.join(folder, 'slow'), 'x'.repeat(SLOW_BYTES));
   const listen = ports.map((port) => `listen ${host}:${port} backlog=4096;`).join(' ');
   await writeFile(

@@ -14,6 +14,10 @@ export function startLongLived(port: number, count: number): LongLived {
   const sockets: Socket[] = Array.from({ length: count }, () => {
     const socket = connect(port, '127.0.0.1');
     socket.write('GET /slow HTTP/1.1\r\nHost: bench\r\n\r\n');
+    socket.once('data', (head: Buffer) => {
+      if (!head.toString('latin1').startsWith('HTTP/1.1 200'))
+        throw new Error(`a slow download was refused: ${head.toString('latin1', 0, 40)}`);
+    });
     socket.resume();
     socket.on('error', () => undefined);
     socket.on('close', () => {

@@ -48,8 +48,9 @@ export function usageOf(pids: readonly number[]): Usage {
   for (const pid of pids) {
     const fields = statFields(pid);
     if (fields === undefined) continue;
-    minorFaults += Number(fields[7]);
-    cpuTicks += Number(fields[11]) + Number(fields[12]);
+    // With those of children that have ended: a reload's old workers did work as well.
+    minorFaults += Number(fields[7]) + Number(fields[8]);
+    for (const field of [11, 12, 13, 14]) cpuTicks += Number(fields[field]);
     const status = readOrEmpty(`/proc/${pid}/status`);
     rssKiB += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
     for (const match of status.matchAll(/ctxt_switches:\s+(\d+)/g)) contextSwitches += Number(match[1]);

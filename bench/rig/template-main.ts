@@ -16,12 +16,17 @@ for (;;) {
     const reply = await request(`${url}/v1/kv/upstreams/backend/?recurse&index=${index}&wait=60s`, {
       headersTimeout: 90_000,
     });
-    const entries = (await reply.body.json()) as { Key: string }[];
+    const entries = (await reply.body.json()) as { Key: string; Value: string | null }[];
     const next = String(reply.headers['x-consul-index']);
     if (reply.statusCode !== 200 || next === index) continue;
     index = next;
-    const addresses = entries.map(({ Key }) => Key.slice(Key.lastIndexOf('/') + 1)).sort();
-    const text = `${addresses.map((address) => `server ${address} weight=1 max_fails=2 fail_timeout=10s;`).join('\n')}\n`;
+    const lines = entries.map(({ Key, Value }) => {
+      const { weight = 1 } = JSON.parse(Buffer.from(Value ?? 'e30=', 'base64').toString()) as {
+        weight?: number;
+      };
+      return `server ${Key.slice(Key.lastIndexOf('/') + 1)} weight=${weight} max_fails=2 fail_timeout=10s;`;
+    });
+    const text = `${lines.sort().join('\n')}\n`;
     if (text === rendered) continue;
     writeFileSync(`${file}.tmp`, text);
     renameSync(`${file}.tmp`, file);

@@ -32,6 +32,8 @@ async function run(context: Context): Promise<ScenarioReport> {
         try {
           await delay(1500);
           first.get(variant)!.push(...(await untilRequest(front, backends.addresses, changes)));
+          await front.change(addresses.slice(0, 1));
+          await delay(500);
           const times = await untilEveryWorker(front, backends.addresses, changes);
           every.get(variant)!.push(...times);
           rounds.get(variant)!.push(percentile(times, 99));
@@ -53,7 +55,7 @@ async function run(context: Context): Promise<ScenarioReport> {
   return {
     name: propagation.name,
     title: propagation.title,
-    method: `One server takes another's place in the registry, ${changes} times a round, ${context.rounds} rounds. The clock starts before the write is sent and so includes the registry's own time. First request: new connections, one after the other, until the new server answers. Every worker: the workers' own acknowledgement (Upsync), or until every worker is a new one and no old one takes connections (reload).`,
+    method: `${changes} changes a round, ${context.rounds} rounds: first one server takes another's place, then a weight changes. The clock starts before the write is sent and so includes the registry's own time. First request: new connections, one after the other, until the new server answers. Every worker: the workers' own acknowledgement (Upsync), or until every worker is a new one and no old one takes connections (reload).`,
     tables: [
       {
         caption: 'Milliseconds',
@@ -111,7 +113,7 @@ async function untilEveryWorker(
     const generation = (await control?.workers())?.generation ?? 0;
     const before = new Set(front.workers().map(({ pid }) => pid));
     const begun = performance.now();
-    await front.change([addresses[change % 2]!]);
+    await front.registry!.put('backend', addresses[0]!, JSON.stringify({ weight: 1 + change }));
     if (control === undefined) await until(() => Promise.resolve(allReplaced(front, before)));
     else await until(async () => allHave(await control.workers(), generation));
     times.push(performance.now() - begun);
@@ -121,9 +123,8 @@ async function untilEveryWorker(
   return times;
 }
 
-// One change of the list is two writes, put and delete, each with a generation of its own.
 function allHave(state: { workers: readonly { generation: number }[] }, generation: number): boolean {
-  return state.workers.length > 0 && state.workers.every((worker) => worker.generation >= generation + 2);
+  return state.workers.length > 0 && state.workers.every((worker) => worker.generation > generation);
 }
 
 function allReplaced(front: Front, before: ReadonlySet<number>): boolean {
