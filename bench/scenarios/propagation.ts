@@ -32,7 +32,7 @@ async function run(context: Context): Promise<ScenarioReport> {
         try {
           await delay(1500);
           first.get(variant)!.push(...(await untilRequest(front, backends.addresses, changes)));
-          await front.change(addresses.slice(0, 1));
+          await front.change(backends.addresses.slice(0, 1));
           await delay(500);
           const times = await untilEveryWorker(front, backends.addresses, changes);
           every.get(variant)!.push(...times);
