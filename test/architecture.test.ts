@@ -22,7 +22,6 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   commander: /sidecar\//,
   zod: /sidecar\//,
   yaml: /sidecar\/|motan\//,
-  pino: /sidecar\//,
   'prom-client': /sidecar\//,
   hono: /sidecar\//,
   '@hono/node-server': /sidecar\//,
