@@ -132,6 +132,7 @@ function report(all: readonly Measurement[], context: Context): ScenarioReport {
       'downloads cut',
       'peak MiB',
       'page faults',
+      'context switches',
       'CPU s',
     ],
     rows: PERIODS.flatMap(({ label }) =>
@@ -158,6 +159,7 @@ function report(all: readonly Measurement[], context: Context): ScenarioReport {
           show((one) => one.longLivedCut),
           show((one) => one.peakRssMiB),
           show((one) => one.nginx.minorFaults),
+          show((one) => one.nginx.contextSwitches),
           show((one) => one.nginx.cpuSeconds),
         ];
       }),
