@@ -10,7 +10,7 @@ export function expectSameAsMotan(one: PatternCase | CommandCase, theirs: MotanA
   const label = JSON.stringify(one);
   if ('expression' in one) {
     if (theirs.error !== undefined)
-      expect(() => compilePattern(one.expression), label).toThrow('cannot be read');
+      expect(() => compilePattern(one.expression)(one.path), label).toThrow('cannot be read');
     else expect(compilePattern(one.expression)(one.path), label).toBe(theirs.match);
     return;
   }

@@ -13,6 +13,7 @@ export const JAVA_SPACE = /[ \t\n\v\f\r]+/g;
  * nothing. A token with `*` covers every path that starts with what stands before its first `*`, any other only itself.
  *
  * As in Motan, an operator `&` or `|` at the very start has "false" on its left, and an empty pattern covers nothing.
+ * `(|a)` throws BAD_PATTERN only when it is asked about a path that `a` does not cover, as in Motan.
  * @throws {UpsyncError} BAD_PATTERN where Motan throws: doubled, trailing or misplaced operators, other characters, and
  * parentheses that do not pair or hold nothing.
  */
@@ -42,8 +43,10 @@ class PatternReader {
   /** `and ('|' and)*` */
   expression(depth: number): PathMatcher {
     if (depth > MAX_DEPTH) throw badPattern(`its parentheses are nested more than ${MAX_DEPTH} deep`);
-    const first = this.#peek() === '|' ? [never] : [this.#conjunction(depth)];
-    return any(this.#chain('|', first, () => this.#conjunction(depth, true)));
+    if (this.#peek() !== '|')
+      return any(this.#chain('|', [this.#conjunction(depth)], () => this.#conjunction(depth, true)));
+    const rest = any(this.#chain('|', [never], () => this.#conjunction(depth, true)));
+    return depth === 0 ? rest : orThrow(rest);
   }
 
   expectEnd(): void {
@@ -98,12 +101,23 @@ class PatternReader {
 
 const never: PathMatcher = () => false;
 
+// Every part is asked, as in Motan: one that throws is heard even where the others decide.
 function any(parts: readonly PathMatcher[]): PathMatcher {
-  return parts.length === 1 ? parts[0]! : (path) => parts.some((part) => part(path));
+  if (parts.length === 1) return parts[0]!;
+  return (path) => parts.map((part) => part(path)).includes(true);
 }
 
 function all(parts: readonly PathMatcher[]): PathMatcher {
-  return parts.length === 1 ? parts[0]! : (path) => parts.every((part) => part(path));
+  if (parts.length === 1) return parts[0]!;
+  return (path) => !parts.map((part) => part(path)).includes(false);
+}
+
+// Found by running Motan 1.2.6: `(|a)` matches a, and for any other path its evaluation finds nothing before the operator.
+function orThrow(rest: PathMatcher): PathMatcher {
+  return (path) => {
+    if (rest(path)) return true;
+    throw badPattern('nothing stands before "|" in a parenthesis');
+  };
 }
 
 function badPattern(why: string): UpsyncError {
