@@ -64,6 +64,8 @@ await t.test('USR2, WINCH and QUIT exchange the program as with nginx', async (t
   await until(async () => (await box.list()).includes(backend.address));
   const pid = pidOf(box);
   const { master: old } = box.processes();
+  // The new program begins with the last good list on disk, which follows the one in force a moment later.
+  await until(() => box.read('servers_test.conf').includes(backend.address));
 
   process.kill(pid, 'SIGUSR2');
   await until(() => existsSync(box.file('nginx.pid.oldbin')));
