@@ -2,23 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Method } from '../../src/balancer/balancer.ts';
+import { METHODS } from '../../src/balancer/methods.ts';
 import { createBalancer } from '../../src/balancer/create.ts';
 import { createServer, type Server } from '../../src/upstream/server.ts';
 import { compileBalancer } from '../../test/helpers/lua.ts';
 import type { Context, Scenario, ScenarioReport } from '../scenario.ts';
 import { pretty, spread } from '../stats.ts';
 
-const METHODS: readonly Method[] = [
-  'round_robin',
-  'least_conn',
-  'ip_hash',
-  'hash',
-  'hash_consistent',
-  'random',
-  'random_two_least_conn',
-  'ewma',
-  'bounded_hash',
-];
 const SIZES = [2, 100, 10_000] as const;
 const GOAL_NS = 1000;
 

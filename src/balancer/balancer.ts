@@ -1,21 +1,12 @@
 import type { Server } from '../upstream/server-type.ts';
+import type { Method } from './methods.ts';
+
+export type { Method } from './methods.ts';
 
 /**
- * The balancing methods, by nginx's words (`hash`/`hash consistent` take their key from the pick).
  * This folder is compiled twice, to JavaScript and to LuaJIT: no clock, no I/O, no Node API, no Map/Set iteration, no
  * try/catch, no regular expressions; numbers are doubles; never rely on JavaScript truthiness of 0 or ''.
  */
-export type Method =
-  | 'round_robin'
-  | 'least_conn'
-  | 'ip_hash'
-  | 'hash'
-  | 'hash_consistent'
-  | 'random'
-  | 'random_two_least_conn'
-  | 'ewma'
-  | 'bounded_hash';
-
 export interface BalancerOptions {
   readonly method: Method;
   /** Start of the round-robin cycle and of random choices; 0 gives nginx's exact sequence. @default 0 */

@@ -1,3 +1,4 @@
+import { METHODS } from '../balancer/methods.ts';
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MAX_DURATION_MS } from '../upstream/duration.ts';
@@ -109,17 +110,7 @@ const planSchema = z.strictObject({
   allowEmpty: z.boolean(),
   dumpPath: path,
   balancer: z.strictObject({
-    method: z.enum([
-      'round_robin',
-      'least_conn',
-      'ip_hash',
-      'hash',
-      'hash_consistent',
-      'random',
-      'random_two_least_conn',
-      'ewma',
-      'bounded_hash',
-    ]),
+    method: z.enum(METHODS),
     seed: z.number(),
     loadFactor: z.number().min(1),
   }),

@@ -2,17 +2,7 @@ import type { Balancer, BalancerOptions, Method, Peer } from '../../src/balancer
 import { createBalancer } from '../../src/balancer/create.ts';
 import { createServer, type Server } from '../../src/upstream/server.ts';
 
-export const METHODS: readonly Method[] = [
-  'round_robin',
-  'least_conn',
-  'ip_hash',
-  'hash',
-  'hash_consistent',
-  'random',
-  'random_two_least_conn',
-  'ewma',
-  'bounded_hash',
-];
+export { METHODS } from '../../src/balancer/methods.ts';
 
 export function optionsOf(method: Method, seed = 0): BalancerOptions {
   return { method, seed, loadFactor: 1.25 };
