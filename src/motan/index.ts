@@ -28,6 +28,7 @@ export {
   type ValueSource,
 } from './provider.ts';
 export {
+  type NameReader,
   type Resolution,
   type ResolutionReason,
   type ResolutionState,

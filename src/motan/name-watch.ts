@@ -25,6 +25,8 @@ export class NameWatch {
   readonly name: WatchedName;
   /** Set by the resolver on each use, cleared by its sweep. */
   used = true;
+  /** What the resolver finds it by. */
+  readonly spellings: string[] = [];
   /** The newest answer. */
   current: Resolution;
   /** Resolves when an answer is as good as it gets for now: every IDC answered or failed, or took too long. */

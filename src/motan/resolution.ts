@@ -107,5 +107,13 @@ export interface Resolver {
   plan(target: string, plan: TrafficPlan | undefined): void;
   /** Names watched now. */
   names(): readonly string[];
+  /**
+   * Lets a name go before its time, unless somebody subscribes to it or waits for it. The next use starts it anew.
+   * @returns true when it was watched and is not any more.
+   */
+  forget(name: string): boolean;
   close(): Promise<void>;
 }
+
+/** What servers of names need of a resolver. */
+export type NameReader = Pick<Resolver, 'local' | 'resolve' | 'ready' | 'forget'>;

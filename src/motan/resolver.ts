@@ -14,6 +14,7 @@ import { type MeasureRoundTrip, measureByConnecting, steadied } from './round-tr
 import type { SpillOptions } from './spill.ts';
 import { type CommandQuery, type NameWatchContext, pendingError } from './watched-name.ts';
 import { type Idc, idcOrder, type RegistryQuery, type Topology } from './topology.ts';
+import { checkedPlan } from './traffic-plan.ts';
 
 export interface ResolverOptions {
   readonly topology: Topology;
@@ -57,6 +58,8 @@ export const RESOLVER_DEFAULTS = Object.freeze({
 const MAX_TICK_MS = 5000;
 const SNAPSHOT_TOUCH_MS = 60_000;
 const MEASURED_SERVERS = 3;
+/** Names that one new name may look at for a place. */
+const LOOKED_AT = 64;
 
 /** Opens a resolver. Nothing is asked before the first name. */
 export function createResolver(options: ResolverOptions): Resolver {
@@ -75,6 +78,7 @@ class NameResolver implements Resolver {
   readonly #roundTrips = new Map<string, number>();
   readonly #closed = new AbortController();
   readonly #ticker: NodeJS.Timeout;
+  #hand: MapIterator<NameWatch> = this.#byName.values();
   #lastSweep: number;
   #lastTouch: number;
 
@@ -160,6 +164,13 @@ class NameResolver implements Resolver {
     return [...this.#byName.keys()];
   }
 
+  forget(spelling: string): boolean {
+    const watch = this.#bySpelling.get(spelling) ?? this.#byName.get(this.#parse(spelling).text);
+    if (watch === undefined || watch.hasListeners) return false;
+    this.#drop(watch);
+    return true;
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#ticker);
     this.#closed.abort();
@@ -180,7 +191,7 @@ class NameResolver implements Resolver {
     let watch = this.#byName.get(name.text);
     if (watch === undefined) {
       const order = this.#order(name.idc);
-      if (this.#byName.size >= this.#maxNames)
+      if (this.#byName.size >= this.#maxNames && !this.#makeRoom())
         throw new UpsyncError(
           'TOO_MANY_NAMES',
           `${name.text} is not looked up: ${this.#maxNames} names are watched already; unused ones are let go after a while`,
@@ -195,9 +206,13 @@ class NameResolver implements Resolver {
       watch = new NameWatch({ text: name.text, places, plan }, this.#context);
       this.#byName.set(name.text, watch);
       this.#bySpelling.set(name.text, watch);
+      watch.spellings.push(name.text);
     }
     // Spellings differ in case only, so a name has few that are really used; others are parsed each time.
-    if (this.#bySpelling.size < this.#maxNames * 2) this.#bySpelling.set(spelling, watch);
+    if (spelling !== name.text && this.#bySpelling.size < this.#maxNames * 2) {
+      this.#bySpelling.set(spelling, watch);
+      watch.spellings.push(spelling);
+    }
     return watch;
   }
 
@@ -219,9 +234,26 @@ class NameResolver implements Resolver {
     }
   }
 
+  // A hand goes round the names: one that was used since the last sweep is passed over, so that what is in use stays. It looks
+  // at a few at a time, since whoever makes names up may ask very often.
+  #makeRoom(): boolean {
+    for (let looked = 0; looked < LOOKED_AT; looked++) {
+      let next = this.#hand.next();
+      if (next.done === true) {
+        this.#hand = this.#byName.values();
+        next = this.#hand.next();
+      }
+      const watch = next.value;
+      if (watch === undefined || watch.used || watch.hasListeners) continue;
+      this.#drop(watch);
+      return true;
+    }
+    return false;
+  }
+
   #drop(watch: NameWatch): void {
     this.#byName.delete(watch.name.text);
-    for (const [spelling, other] of this.#bySpelling) if (other === watch) this.#bySpelling.delete(spelling);
+    for (const spelling of watch.spellings) this.#bySpelling.delete(spelling);
     void watch.close();
   }
 
@@ -258,19 +290,4 @@ class NameResolver implements Resolver {
       }
     return servers;
   }
-}
-
-function checkedPlan(plan: TrafficPlan, topology: Topology): TrafficPlan {
-  const bad = (why: string): UpsyncError =>
-    new UpsyncError('BAD_PLAN', `${why}; the plan before stays in force`);
-  const weights = Object.entries(plan.weights);
-  const unknown = weights.find(([idc]) => !topology.idcs.has(idc));
-  if (unknown !== undefined)
-    throw bad(`the traffic plan names ${JSON.stringify(unknown[0])}, which is no configured IDC`);
-  if (
-    weights.some(([, weight]) => !(weight >= 0 && Number.isFinite(weight))) ||
-    weights.every(([, weight]) => weight === 0)
-  )
-    throw bad('a traffic plan needs weights of 0 or more, one of them above 0');
-  return Object.freeze({ weights: Object.freeze({ ...plan.weights }), reason: plan.reason });
 }

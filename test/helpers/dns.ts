@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createDnsServer, type DnsServer, type DnsServerOptions } from '../../src/motan/dns/server.ts';
 import type { Provider, ProviderList } from '../../src/motan/provider.ts';
+import type { Resolver } from '../../src/motan/resolution.ts';
 import { createResolver } from '../../src/motan/resolver.ts';
 import { createTopology } from '../../src/motan/topology.ts';
 import { listOf, MemoryRegistry, queryKey } from './motan-registry.ts';
@@ -78,6 +79,7 @@ export function read(bytes: Buffer | undefined): DecodedPacket & { readonly rcod
 export interface DnsFixture {
   readonly dns: DnsServer;
   readonly registry: MemoryRegistry<ProviderList>;
+  readonly resolver: Resolver;
   readonly ask: (name: string, type: string, more?: Partial<Packet>) => Promise<ReturnType<typeof read>>;
 }
 
@@ -101,6 +103,7 @@ export async function startDns(
   return {
     dns,
     registry,
+    resolver,
     ask: async (name, type, more) => read(await askUdp(dns.port, question(name, type, more))),
   };
 }

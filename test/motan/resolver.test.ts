@@ -123,6 +123,39 @@ describe('resolve', () => {
     expect(() => resolver.resolve('rs.a.3')).toThrow('2 names are watched');
   });
 
+  it('gives the place of a name that nobody used for a while to a new one, and leaves the used and subscribed ones', async () => {
+    fill();
+    const resolver = start({ maxNames: 3, lingerMs: 150 });
+    resolver.subscribe('rs.b.6379', () => undefined);
+    resolver.resolve('rs.a.1');
+    // Until the first sweep all were used just now.
+    await until(() => {
+      resolver.resolve(NAME);
+      try {
+        return resolver.resolve('rs.a.2').state === 'pending';
+      } catch {
+        return false;
+      }
+    }, 'a place');
+    expect(resolver.names()).toEqual(['rs.b.6379', NAME, 'rs.a.2']);
+  });
+
+  it('forgets a name that nobody holds, under every spelling', async () => {
+    fill();
+    const resolver = start();
+    await resolver.ready('RS.a.6379');
+    expect(resolver.forget('other.a.1')).toBe(false);
+    const waiting = resolver.ready('unknown.a.1', { timeoutMs: 50 });
+    expect(resolver.forget('unknown.a.1')).toBe(false);
+    await expect(waiting).rejects.toMatchObject({ code: 'PENDING' });
+    expect(resolver.forget('unknown.a.1')).toBe(true);
+    expect(resolver.forget('rs.{idc}.6379')).toBe(true);
+    expect(resolver.names()).toEqual([]);
+    await until(() => registry.open === 0, 'the watches ending');
+    expect(resolver.resolve('RS.a.6379').state).toBe('pending');
+    expect((await resolver.ready('RS.a.6379')).state).toBe('live');
+  });
+
   it('lets go of names that nobody uses, and stops their watches', async () => {
     fill();
     const resolver = start({ lingerMs: 30 });

@@ -1,5 +1,5 @@
 import { UpsyncError } from '../../upstream/errors.ts';
-import type { Resolver } from '../resolution.ts';
+import type { NameReader } from '../resolution.ts';
 import { NameGate, nameOf, nodesOf } from './name-nodes.ts';
 import { badRequest, type Services } from './services.ts';
 import { groupSign, nodesSign, type ServiceNodes } from './sign.ts';
@@ -20,7 +20,7 @@ export interface Call {
 export type Outcome = { readonly body: unknown } | 'unchanged';
 
 export interface ActionsOptions {
-  readonly resolver: Resolver | undefined;
+  readonly resolver: NameReader | undefined;
   readonly services: Services;
   readonly groups: StaticGroups;
   readonly readyTimeoutMs: number;

@@ -1,5 +1,5 @@
 import { isHealthy } from '../provider.ts';
-import type { Resolution, ResolvedServer, Resolver } from '../resolution.ts';
+import type { NameReader, Resolution, ResolvedServer } from '../resolution.ts';
 import { badRequest } from './services.ts';
 import type { ServiceNode, ServiceNodes } from './sign.ts';
 
@@ -38,7 +38,7 @@ export class NameGate {
   }
 
   /** The first answer to a name. @throws {UpsyncError} what the resolver throws; BAD_REQUEST when too many are looked up. */
-  async resolve(resolver: Resolver, name: string, timeoutMs: number): Promise<Resolution> {
+  async resolve(resolver: NameReader, name: string, timeoutMs: number): Promise<Resolution> {
     const now = performance.now();
     if (!this.#usedAt.has(name) && this.#usedAt.size >= this.#max) {
       for (const [other, at] of this.#usedAt) if (now - at > this.#idleMs) this.#usedAt.delete(other);

@@ -3,14 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { formatAddress } from '../../upstream/address.ts';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { type Logger, SILENT } from '../../upstream/logger.ts';
-import type { Resolver } from '../resolution.ts';
+import type { NameReader } from '../resolution.ts';
 import { type Call, createActions, type Outcome } from './actions.ts';
 import { badRequest, Services } from './services.ts';
 import { StaticGroups } from './static-groups.ts';
 
 export interface ConfigServiceOptions {
   /** Names are looked up here; without it only registered services and groups are known. */
-  readonly resolver?: Resolver;
+  readonly resolver?: NameReader;
   /** Port 0 takes a free one. @default { host: '127.0.0.1', port: 8090 } */
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** File that keeps the static groups over restarts. @default none; they are in memory only */

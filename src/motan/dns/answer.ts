@@ -23,6 +23,8 @@ export interface PreparedAnswer {
   readonly weights: Float64Array;
   /** Given when the order must keep ranks apart. */
   readonly ranks: Float64Array | undefined;
+  /** One rank, drawn anew by weight for each answer, stands in front of the others. */
+  readonly isLeadDrawn: boolean;
   /** SOA of a negative answer. */
   readonly authority: Buffer | undefined;
 }
@@ -42,20 +44,21 @@ export const SRV_TARGET_OFFSET = 18;
 export function fixedAnswer(records: readonly Buffer[]): PreparedAnswer {
   return prepared(
     records.map((bytes, at) => ({ bytes, weight: 1, rank: at })),
-    true,
+    false,
   );
 }
 
 /** An answer without records: NXDOMAIN, or NOERROR for a name that exists with other types. */
 export function negativeAnswer(rcode: number, soa?: Buffer): PreparedAnswer {
-  return { rcode, records: [], weights: EMPTY, ranks: undefined, authority: soa };
+  return { rcode, records: [], weights: EMPTY, ranks: undefined, isLeadDrawn: false, authority: soa };
 }
 
 /**
  * The answer to a question about a name, from its resolution. Pure.
  *
- * Addresses are those of the servers with a share of the traffic, weighted by that share: a client that takes the first one
- * follows the ranking, over IDCs too. SRV lists them with the IDC's rank as priority, and after them the healthy servers of
+ * Addresses are those of the servers with a share of the traffic, IDC by IDC in the order of their ranks; where several IDCs
+ * have a share, each leads as often as that says. So a client that takes the first address follows the ranking, over IDCs too,
+ * and one that goes on to the next stays in an IDC as long as it can. SRV lists them with the IDC's rank as priority, and after them the healthy servers of
  * the IDCs further down, for clients that fall back by themselves. A registry that knows no server at all makes the name
  * unknown; one that cannot be asked makes it a failure, which no cache may keep as "does not exist".
  */
@@ -79,7 +82,7 @@ export function answerFor(type: number, resolution: Resolution, options: AnswerO
           : [];
   return records.length === 0
     ? negativeAnswer(RCODE.NOERROR, options.soa)
-    : prepared(records, wanted === TYPE.SRV);
+    : prepared(records, wanted !== TYPE.SRV);
 }
 
 /** One address record under the question's name. */
@@ -89,12 +92,14 @@ export function addressRecord(name: string, type: 'A' | 'AAAA', host: string, tt
 
 const EMPTY = new Float64Array(0);
 
-function prepared(records: readonly PreparedRecord[], isRanked: boolean): PreparedAnswer {
+function prepared(records: readonly PreparedRecord[], isLeadDrawn: boolean): PreparedAnswer {
+  const isRanked = records.some(({ rank }) => rank !== records[0]!.rank);
   return {
     rcode: RCODE.NOERROR,
     records,
     weights: Float64Array.from(records, ({ weight }) => weight),
     ranks: isRanked ? Float64Array.from(records, ({ rank }) => rank) : undefined,
+    isLeadDrawn: isRanked && isLeadDrawn,
     authority: undefined,
   };
 }
@@ -106,15 +111,15 @@ function addressRecords(
   ttl: number,
 ): PreparedRecord[] {
   const fits = type === 'A' ? isIPv4 : isIPv6;
-  // Two servers of a name may share a host; its record then stands once, for both.
-  const shares = new Map<string, number>();
-  for (const { host, share } of servers)
-    if (share > 0 && fits(host)) shares.set(host, (shares.get(host) ?? 0) + share);
-  return [...shares].map(([host, weight]) => ({
-    bytes: addressRecord(name, type, host, ttl),
-    weight,
-    rank: 0,
-  }));
+  // Two servers of a name may share a host; its record then stands once, for both, where the better one stands.
+  const hosts = new Map<string, { weight: number; rank: number }>();
+  for (const { host, share, rank } of servers) {
+    if (share <= 0 || !fits(host)) continue;
+    const known = hosts.get(host);
+    if (known === undefined) hosts.set(host, { weight: share, rank });
+    else known.weight += share;
+  }
+  return [...hosts].map(([host, place]) => ({ bytes: addressRecord(name, type, host, ttl), ...place }));
 }
 
 function srvRecord(

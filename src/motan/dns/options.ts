@@ -1,8 +1,8 @@
 import type { Logger } from '../../upstream/logger.ts';
-import type { Resolver } from '../resolution.ts';
+import type { NameReader } from '../resolution.ts';
 
 export interface DnsServerOptions {
-  readonly resolver: Resolver;
+  readonly resolver: NameReader;
   /** Address to listen on, UDP and TCP; port 0 takes a free one. @default { host: '127.0.0.1', port: 8600 } */
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** Names are answered below this domain too. @default 'idc.local' */
@@ -17,7 +17,7 @@ export interface DnsServerOptions {
   readonly forwardTimeoutMs?: number;
   /** How long the first question for a name waits for the registry before it fails. Milliseconds. @default 1000 */
   readonly readyTimeoutMs?: number;
-  /** Distinct names that are watched for clients at most; those in use keep their place. @default 1000 */
+  /** Distinct names that are watched for clients at most; those in use that have servers keep their place. @default 1000 */
   readonly maxNames?: number;
   /** A name nobody asks for gives its place up after this long. Milliseconds. @default 120000 */
   readonly nameIdleMs?: number;

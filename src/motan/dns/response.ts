@@ -1,5 +1,5 @@
 import { type PreparedAnswer, SRV_TARGET_OFFSET } from './answer.ts';
-import { weightedOrder } from '../weighted-order.ts';
+import { drawnRank, weightedOrder } from '../weighted-order.ts';
 import {
   type BadQuery,
   type DnsQuery,
@@ -30,7 +30,7 @@ const MAX_POINTER = 0x3fff;
 export function writeResponse(query: DnsQuery, answer: PreparedAnswer, options: ResponseOptions): Buffer {
   const { question, edns } = query;
   const { records, authority } = answer;
-  const order = records.length > 1 ? weightedOrder(answer.weights, options.random, answer.ranks) : FIRST;
+  const order = records.length > 1 ? orderOf(answer, options.random) : FIRST;
   const wanted = options.maxAnswers > 0 ? Math.min(options.maxAnswers, records.length) : records.length;
   const limit = sizeLimit(query, options.transport) - (edns === undefined ? 0 : OPT_BYTES);
   let size = HEADER_BYTES + question.length + (authority?.length ?? 0);
@@ -90,6 +90,11 @@ export function writeFailure(query: BadQuery, rcode: number): Buffer {
 }
 
 const FIRST = new Uint32Array(1);
+
+function orderOf({ weights, ranks, isLeadDrawn }: PreparedAnswer, random: () => number): Uint32Array {
+  const lead = isLeadDrawn && ranks !== undefined ? drawnRank(weights, ranks, random) : undefined;
+  return weightedOrder(weights, random, ranks, lead);
+}
 
 function sizeLimit({ edns }: DnsQuery, transport: 'udp' | 'tcp'): number {
   if (transport === 'tcp') return MAX_TCP_BYTES;

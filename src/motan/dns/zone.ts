@@ -1,13 +1,13 @@
 import { isIP, isIPv4 } from 'node:net';
 import { UpsyncError } from '../../upstream/errors.ts';
-import type { Resolution, Resolver } from '../resolution.ts';
+import type { NameReader, Resolution } from '../resolution.ts';
 import { addressRecord, answerFor, fixedAnswer, negativeAnswer, type PreparedAnswer } from './answer.ts';
 import { encodeAnswer, encodeRecord, soaRecord } from './records.ts';
 import { type DnsQuery, labelsOf, RCODE, TYPE } from './wire.ts';
 import { ADDRESS_LABEL, classifyName, SERVER_LABEL, type ZoneName } from './zone-names.ts';
 
 export interface ZoneOptions {
-  readonly resolver: Resolver;
+  readonly resolver: NameReader;
   /** Without dots at its ends, in lower case. */
   readonly suffix: string;
   /** Seconds. */
@@ -37,10 +37,16 @@ interface Entry {
   readonly soa: Buffer;
   readonly answers: Map<number, { readonly resolution: Resolution; readonly answer: PreparedAnswer }>;
   usedAt: number;
+  /** Its newest answer had servers. */
+  hasServers: boolean;
+  /** Questions that wait for its first answer. */
+  waiting: number;
 }
 
 const MAX_WAITING = 1000;
+/** When there is no room, places are looked for this often, and so many given up at most. */
 const SWEEP_EVERY_MS = 1000;
+const SWEPT = 64;
 
 /** Answers questions about names that are ours. Knows no sockets. */
 export class Zone {
@@ -53,6 +59,8 @@ export class Zone {
   readonly #ended = new AbortController();
   #waiting = 0;
   #sweptAt = -Infinity;
+  /** Keys of entries that may make room, the first one first. */
+  #leaving: readonly string[] = [];
 
   constructor(options: ZoneOptions) {
     this.#options = options;
@@ -79,7 +87,14 @@ export class Zone {
       const isUnknown = error instanceof UpsyncError && error.code === 'UNKNOWN_IDC';
       return isUnknown ? negativeAnswer(RCODE.NXDOMAIN, soa) : negativeAnswer(RCODE.SERVFAIL);
     }
-    const opened: Entry = { text: name.text, soa, answers: new Map(), usedAt: 0 };
+    const opened: Entry = {
+      text: name.text,
+      soa,
+      answers: new Map(),
+      usedAt: 0,
+      hasServers: false,
+      waiting: 0,
+    };
     this.#entries.set(query.key, opened);
     return this.#answerOf(opened, query.type);
   }
@@ -109,6 +124,7 @@ export class Zone {
 
   #prepared(entry: Entry, type: number, resolution: Resolution): PreparedAnswer {
     const known = entry.answers.get(type);
+    entry.hasServers = resolution.servers.length > 0;
     if (known?.resolution === resolution) return known.answer;
     const { ttl, suffix } = this.#options;
     const answer = answerFor(type, resolution, {
@@ -124,6 +140,7 @@ export class Zone {
   async #wait(entry: Entry, type: number): Promise<PreparedAnswer> {
     if (this.#waiting >= MAX_WAITING) return negativeAnswer(RCODE.SERVFAIL);
     this.#waiting++;
+    entry.waiting++;
     try {
       const { resolver, readyTimeoutMs } = this.#options;
       const resolution = await resolver.ready(entry.text, {
@@ -136,18 +153,42 @@ export class Zone {
       return negativeAnswer(RCODE.SERVFAIL);
     } finally {
       this.#waiting--;
+      entry.waiting--;
     }
   }
 
-  // Names come from the network: made-up ones must neither grow memory nor push out those in use.
+  // Names come from the network: made-up ones must neither grow memory nor push out those in use. So a name without servers
+  // gives its place up first, the one asked for longest ago; one with servers only when nobody has asked for it for a while.
   #hasRoom(): boolean {
-    const { maxNames, nameIdleMs, now } = this.#options;
+    const { maxNames, now } = this.#options;
     if (this.#entries.size < maxNames) return true;
     const at = now();
-    if (at - this.#sweptAt < SWEEP_EVERY_MS) return false;
-    this.#sweptAt = at;
-    for (const [key, entry] of this.#entries) if (at - entry.usedAt > nameIdleMs) this.#entries.delete(key);
-    return this.#entries.size < maxNames;
+    if (at - this.#sweptAt >= SWEEP_EVERY_MS) {
+      this.#sweptAt = at;
+      const candidates = [...this.#entries].filter(([, entry]) => this.#mayLeave(entry, at));
+      candidates.sort(([, a], [, b]) => Number(a.hasServers) - Number(b.hasServers) || a.usedAt - b.usedAt);
+      this.#leaving = candidates.slice(0, SWEPT).map(([key]) => key);
+    }
+    for (;;) {
+      const [key, ...rest] = this.#leaving;
+      if (key === undefined) return false;
+      this.#leaving = rest;
+      const entry = this.#entries.get(key);
+      if (entry === undefined || !this.#mayLeave(entry, at)) continue;
+      this.#entries.delete(key);
+      this.#forget(entry);
+      return true;
+    }
+  }
+
+  #mayLeave({ hasServers, usedAt, waiting }: Entry, at: number): boolean {
+    return waiting === 0 && (!hasServers || at - usedAt > this.#options.nameIdleMs);
+  }
+
+  // The resolver lets unused names go by itself, later; a made-up one need not be watched so long.
+  #forget({ text, hasServers }: Entry): void {
+    if (hasServers || [...this.#entries.values()].some((other) => other.text === text)) return;
+    this.#options.resolver.forget(text);
   }
 
   #fixed(name: Exclude<ZoneName, { kind: 'foreign' | 'resource' }>, type: number): PreparedAnswer {

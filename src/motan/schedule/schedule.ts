@@ -29,6 +29,11 @@ export interface Schedule {
   status(): readonly ScheduleStatus[];
   /** Looks again, as at each edge of a plan. */
   evaluate(): void;
+  /**
+   * Goes on with other plans. What is in force changes once, from the old to the new, without a moment in between.
+   * @throws {UpsyncError} BAD_SCHEDULE; the plans before stay.
+   */
+  update(plans: readonly ScheduledPlan[]): void;
   /** Stops; the plan in force is taken back. */
   close(): Promise<void>;
 }
@@ -42,53 +47,102 @@ const RECHECK_MS = 30_000;
  * @throws {UpsyncError} BAD_SCHEDULE for a plan that cannot be used, or two of one name.
  */
 export function startSchedule(options: ScheduleOptions): Schedule {
-  const { resolver, logger = SILENT, now = Date.now } = options;
-  const plans = options.plans.map(checkPlan);
-  const twice = plans.find(({ name }, at) => plans.findIndex((other) => other.name === name) !== at);
-  if (twice !== undefined)
-    throw new UpsyncError('BAD_SCHEDULE', `plan ${JSON.stringify(twice.name)} is there twice`);
-  const targets = targetsOf(plans);
-  let current: readonly ScheduleStatus[] = targets.map((target) => nothing(target));
-  const set = (status: ScheduleStatus): void => {
-    const { target, plan, weights } = status;
-    resolver.plan(target, plan === undefined ? undefined : { weights: weights!, reason: `schedule ${plan}` });
-    logger.info({ target, plan, weights }, 'traffic_plan_changed');
-  };
-  const evaluate = (): void => {
-    const at = now();
-    const next = targets.map((target) => statusAt(plans, at, target));
-    const changed = next.filter((status, index) => status.plan !== current[index]!.plan);
-    current = next;
-    for (const status of changed) set(status);
-  };
-  const safely = (): void => {
+  return new Timetable(options);
+}
+
+class Timetable implements Schedule {
+  readonly #resolver: ScheduleOptions['resolver'];
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  readonly #timer: NodeJS.Timeout;
+  #plans: readonly ScheduledPlan[] = [];
+  #current: readonly ScheduleStatus[] = [];
+  #edges: Promise<readonly ScheduledTask[]> = Promise.resolve([]);
+  #round = 0;
+
+  constructor({ resolver, plans, logger = SILENT, now = Date.now }: ScheduleOptions) {
+    this.#resolver = resolver;
+    this.#logger = logger;
+    this.#now = now;
+    this.update(plans);
+    this.#timer = setInterval(() => this.#safely(), RECHECK_MS);
+    this.#timer.unref();
+  }
+
+  status(): readonly ScheduleStatus[] {
+    return this.#current;
+  }
+
+  update(given: readonly ScheduledPlan[]): void {
+    const plans = checkedPlans(given);
+    const before = this.#plans;
+    this.#plans = plans;
     try {
-      evaluate();
+      this.evaluate();
     } catch (error) {
-      logger.error({ reason: errorText(error) }, 'traffic_plan_failed');
+      this.#plans = before;
+      throw error;
     }
-  };
-  let isClosed = false;
-  const tasks = tellEdges(plans, safely, () => isClosed).catch((error: unknown): ScheduledTask[] => {
-    // The slow look-around goes on without it.
-    logger.error({ reason: errorText(error) }, 'traffic_plan_edges_failed');
-    return [];
-  });
-  const timer = setInterval(safely, RECHECK_MS);
-  timer.unref();
-  evaluate();
-  return {
-    status: () => current,
-    evaluate,
-    close: async () => {
-      isClosed = true;
-      clearInterval(timer);
-      await Promise.all((await tasks).map(async (task) => task.destroy()));
-      const inForce = current.filter(({ plan }) => plan !== undefined);
-      current = targets.map((target) => nothing(target));
-      for (const { target } of inForce) set(nothing(target));
-    },
-  };
+    void this.#stopEdges();
+    const round = ++this.#round;
+    const tasks = tellEdges(
+      plans,
+      () => this.#safely(),
+      () => this.#round !== round,
+    );
+    this.#edges = tasks.catch((error: unknown): readonly ScheduledTask[] => {
+      // The slow look-around goes on without it.
+      this.#logger.error({ reason: errorText(error) }, 'traffic_plan_edges_failed');
+      return [];
+    });
+  }
+
+  evaluate(): void {
+    const at = this.#now();
+    this.#become(targetsOf(this.#plans).map((target) => statusAt(this.#plans, at, target)));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#round++;
+    await this.#stopEdges();
+    this.#plans = [];
+    this.#become([]);
+  }
+
+  #become(next: readonly ScheduleStatus[]): void {
+    const before = this.#current;
+    // What begins comes first, so that a target that changes plans is never without one.
+    for (const status of next) {
+      const old = before.find(({ target }) => target === status.target);
+      if (!sameInForce(old, status)) this.#set(status);
+    }
+    for (const { target, plan } of before)
+      if (plan !== undefined && !next.some((one) => one.target === target)) this.#set(nothing(target));
+    this.#current = next;
+  }
+
+  #set(status: ScheduleStatus): void {
+    const { target, plan, weights } = status;
+    this.#resolver.plan(
+      target,
+      plan === undefined ? undefined : { weights: weights!, reason: `schedule ${plan}` },
+    );
+    this.#logger.info({ target, plan, weights }, 'traffic_plan_changed');
+  }
+
+  #safely(): void {
+    try {
+      this.evaluate();
+    } catch (error) {
+      this.#logger.error({ reason: errorText(error) }, 'traffic_plan_failed');
+    }
+  }
+
+  async #stopEdges(): Promise<void> {
+    const edges = this.#edges;
+    await Promise.all((await edges).map(async (task) => task.destroy()));
+  }
 }
 
 /** What is in force now, in one line per target. */
@@ -100,6 +154,18 @@ export function formatStatus(status: readonly ScheduleStatus[]): string {
         : `${target}: ${plan} (${weightsText({ weights } as ScheduledPlan)}) until ${new Date(until!).toISOString()}`,
     )
     .join('\n');
+}
+
+function checkedPlans(given: readonly ScheduledPlan[]): readonly ScheduledPlan[] {
+  const plans = given.map(checkPlan);
+  const twice = plans.find(({ name }, at) => plans.findIndex((other) => other.name === name) !== at);
+  if (twice !== undefined)
+    throw new UpsyncError('BAD_SCHEDULE', `plan ${JSON.stringify(twice.name)} is there twice`);
+  return plans;
+}
+
+function sameInForce(a: ScheduleStatus | undefined, b: ScheduleStatus): boolean {
+  return a?.plan === b.plan && JSON.stringify(a?.weights) === JSON.stringify(b.weights);
 }
 
 function statusAt(plans: readonly ScheduledPlan[], at: number, target: string): ScheduleStatus {

@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { rs, startDns } from '../../helpers/dns.ts';
 import { provider } from '../../helpers/motan-providers.ts';
 
@@ -28,6 +31,36 @@ describe('dig', () => {
     expect(whole).toMatch(/0a00012c\.addr\.idc\.local\.\s+5\s+IN\s+A\s+10\.0\.1\.44/);
     expect(whole).not.toMatch(/malformed|extra bytes/i);
   });
+
+  // Envoy's table for two priority levels, the second one healthy.
+  it.each([
+    [100, 100],
+    [72, 100],
+    [71, 99],
+    [50, 70],
+    [25, 35],
+    [0, 0],
+  ])(
+    'sends clients that take the first address away as an IDC fails: %i %% healthy keep %i %% of them',
+    async (healthy, keep) => {
+      const a = many(100).map(
+        (one, at) => ({ ...one, health: at < healthy ? 'passing' : 'critical' }) as const,
+      );
+      let turn = 0;
+      // Evenly spread over 0..1, so that a thousand answers count to a per cent.
+      const random = () => (turn++ * 0.618_033_988_75) % 1;
+      const { dns } = await startDns(rs(a, [provider(300)]), { random, maxAnswers: 1 });
+      const folder = await mkdtemp(path.join(tmpdir(), 'upsync-dig-'));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const questions = path.join(folder, 'questions');
+      await writeFile(questions, 'rs.a.6379 A\n'.repeat(1000));
+      const answers = (await dig(dns.port, '+short', '-f', questions)).trim().split('\n');
+      expect(answers).toHaveLength(1000);
+      const kept = answers.filter((host) => host.startsWith('10.0.0.')).length / 10;
+      if (keep === 0 || keep === 100) expect(kept).toBe(keep);
+      else expect(Math.abs(kept - keep)).toBeLessThan(1);
+    },
+  );
 
   it('comes back over TCP when an answer does not fit', async () => {
     const { dns } = await startDns(rs(many(100)));

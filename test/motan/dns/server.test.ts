@@ -7,6 +7,7 @@ import { createResolver } from '../../../src/motan/resolver.ts';
 import { createTopology } from '../../../src/motan/topology.ts';
 import { askTcp, askUdp, opt, question, read, rs, startDns } from '../../helpers/dns.ts';
 import { provider } from '../../helpers/motan-providers.ts';
+import { listOf } from '../../helpers/motan-registry.ts';
 
 const many = (count: number, from = 1) => Array.from({ length: count }, (_, at) => provider(from + at));
 const hosts = (packet: ReturnType<typeof read>): string[] =>
@@ -97,6 +98,38 @@ describe('order', () => {
     expect(Math.abs(share('10.0.0.2') - 0.175)).toBeLessThan(0.13);
     expect(Math.abs(share('10.0.1.44') + share('10.0.1.45') - 0.3)).toBeLessThan(0.13);
     expect(share('10.0.0.3') + share('10.0.0.4')).toBe(0);
+  });
+
+  it('keeps the servers of an IDC together, the leading one drawn by share, the others as they are ranked', async () => {
+    // a keeps half, b can carry 35 %, the rest goes to the cloud.
+    const half = (from: number, healthy: number) =>
+      many(8, from).map((one, at) => ({ ...one, health: at < healthy ? 'passing' : 'critical' }) as const);
+    let random = 0;
+    const { ask, registry } = await startDns(rs(half(1, 3), half(300, 2), many(2, 600)), {
+      random: () => random,
+    });
+    const idcOf = (host: string) =>
+      host.startsWith('10.0.0.') ? 'a' : host.startsWith('10.0.1.') ? 'b' : 'cloud';
+    const order = async () => [
+      ...new Set(hosts(await ask(NAME, 'A')).map((host, _, all) => `${idcOf(host)}${all.length}`)),
+    ];
+    // Shares are 52, 35 and 13 %.
+    for (const [drawn, expected] of [
+      [0, ['a7', 'b7', 'cloud7']],
+      [0.5, ['a7', 'b7', 'cloud7']],
+      [0.6, ['b7', 'a7', 'cloud7']],
+      [0.86, ['b7', 'a7', 'cloud7']],
+      [0.9, ['cloud7', 'a7', 'b7']],
+      [0.999999, ['cloud7', 'a7', 'b7']],
+    ] as const) {
+      random = drawn;
+      expect(await order()).toEqual(expected);
+      const list = hosts(await ask(NAME, 'A')).map(idcOf);
+      // Together: no IDC comes back once another one began.
+      expect(list.filter((idc, at) => idc !== list[at - 1])).toHaveLength(3);
+    }
+    registry.set('local/rs', { providers: many(8), rejected: [], complete: true });
+    await expect.poll(order).toEqual(['a8']);
   });
 
   it('lists the local IDC only while it can carry everything', async () => {
@@ -234,12 +267,41 @@ describe('what is no question for us', () => {
 
 describe('bounds', () => {
   it('watches no more names for clients than it may, and keeps those in use', async () => {
-    const { dns, ask } = await startDns(rs(many(1)), { maxNames: 3, readyTimeoutMs: 10 });
+    const { dns, ask, registry } = await startDns(rs(many(1)), { maxNames: 3, readyTimeoutMs: 10 });
     expect((await ask(NAME, 'A')).rcode).toBe('NOERROR');
     for (let turn = 0; turn < 10; turn++)
       expect((await ask(`made-up-${turn}.a.1.idc.local`, 'A')).rcode).toBe('SERVFAIL');
-    expect(dns.stats()).toMatchObject({ names: 3, tooManyNames: 8 });
+    const { names, tooManyNames } = dns.stats();
+    expect(names).toBe(3);
+    // Places change hands only so often, lest made-up names become a flood of watches at the registry.
+    expect(tooManyNames).toBeGreaterThanOrEqual(4);
+    expect(registry.opened.get('local/rs')).toBe(1);
     expect((await ask(NAME, 'A')).rcode).toBe('NOERROR');
+  });
+
+  it('gives the place of the made-up name that was asked for longest ago to a new one, and stops its watch', async () => {
+    const { dns, ask, registry, resolver } = await startDns(rs(many(1)), { maxNames: 2, readyTimeoutMs: 10 });
+    for (const name of ['old', 'young']) {
+      for (const idc of ['local', 'b', 'cloud']) registry.set(`${idc}/${name}`, listOf([]));
+      expect((await ask(`${name}.a.1.idc.local`, 'A')).rcode).toBe('NXDOMAIN');
+    }
+    expect((await ask(NAME, 'A')).rcode).toBe('NOERROR');
+    expect(dns.stats()).toMatchObject({ names: 2, tooManyNames: 0 });
+    expect(resolver.names()).toEqual(['young.a.1', 'rs.a.6379']);
+    await expect.poll(() => registry.open).toBe(6);
+  });
+
+  it('leaves a name to those who subscribe to it, and to those who wait for it', async () => {
+    const { ask, registry, resolver } = await startDns(rs(many(1)), { maxNames: 1, readyTimeoutMs: 2000 });
+    const subscription = resolver.subscribe('made-up.a.6379', () => undefined);
+    const waiting = ask('made-up.a.6379.idc.local', 'A');
+    await expect.poll(() => registry.opened.get('local/made-up')).toBe(1);
+    expect((await ask(NAME, 'A')).rcode).toBe('SERVFAIL');
+    registry.set('local/made-up', listOf(many(1, 7)));
+    expect(hosts(await waiting)).toEqual(['10.0.0.7']);
+    expect(resolver.forget('made-up.a.6379')).toBe(false);
+    subscription.unsubscribe();
+    expect(resolver.forget('made-up.a.6379')).toBe(true);
   });
 
   it('makes room when names have been idle', async () => {

@@ -178,6 +178,48 @@ describe('startSchedule', () => {
     }
   });
 
+  it('goes on with other plans without a moment in between, and keeps the old ones when the new cannot be used', async () => {
+    const told: [string, TrafficPlan | undefined][] = [];
+    const resolver = {
+      plan: (target: string, plan: TrafficPlan | undefined) => {
+        if (plan?.weights['mars'] !== undefined) throw new Error('no such IDC');
+        told.push([target, plan]);
+      },
+    };
+    const now = () => at('2026-11-23T12:00:00Z');
+    const always = (name: string, weights: string, rest = '') =>
+      parsePlan(`${name}: ${weights} from 00:00 to 24:00 UTC${rest}`);
+    const schedule = startSchedule({
+      resolver,
+      now,
+      plans: [always('one', 'a 1'), always('rs', 'b 1', ' for rs')],
+    });
+    expect(told.map(([target, plan]) => [target, plan?.reason])).toEqual([
+      ['*', 'schedule one'],
+      ['rs', 'schedule rs'],
+    ]);
+    told.length = 0;
+    schedule.update([always('one', 'a 2'), always('db', 'b 1', ' for db')]);
+    expect(told).toEqual([
+      ['*', { weights: { a: 2 }, reason: 'schedule one' }],
+      ['db', { weights: { b: 1 }, reason: 'schedule db' }],
+      ['rs', undefined],
+    ]);
+    told.length = 0;
+    schedule.update([always('one', 'a 2'), always('db', 'b 1', ' for db')]);
+    expect(told).toEqual([]);
+    const twice = always('one', 'b 1');
+    expect(() => schedule.update([twice, twice])).toThrow('twice');
+    expect(() => schedule.update([always('far', 'mars 1')])).toThrow('no such IDC');
+    schedule.evaluate();
+    expect(schedule.status().map(({ plan }) => plan)).toEqual(['one', 'db']);
+    await schedule.close();
+    expect(told).toEqual([
+      ['*', undefined],
+      ['db', undefined],
+    ]);
+  });
+
   it('refuses two plans of one name', () => {
     expect(() => startSchedule({ resolver: { plan: () => undefined }, plans: [EVENING, EVENING] })).toThrow(
       'twice',
