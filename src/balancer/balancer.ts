@@ -68,6 +68,12 @@ export interface Balancer {
   readonly resets: number;
   /** The peer to use, already counted in `conns`; undefined when every eligible server was tried or none is usable. */
   pick(request: PickRequest): Peer | undefined;
+  /**
+   * `pick` for a request that has tried nothing yet, at the least cost: round robin over a list without `max_conns`, while
+   * no server's failures are about to be forgotten. Undefined when only `pick` can tell. A request it gave out that went
+   * well may be ended with `endPlain`.
+   */
+  pickPlain(now: number): Peer | undefined;
   /** Ends one attempt begun by `pick`. `failed` as nginx's proxy_next_upstream conditions define it. */
   done(peer: Peer, failed: boolean, now: number, responseMs: number): void;
   /** Takes over what other workers counted; never write these fields of a `Peer` directly. */

@@ -78,7 +78,8 @@ function createPool(options: BalancerOptions): Pool {
   const byLoad = options.method === 'least_conn';
   // As in nginx Plus: a hash or a random choice goes by the configured weights, so a slow start has no place there.
   const ramps = byLoad || options.method === 'round_robin' || options.method === 'ewma';
-  return new Pool(byLoad ? new LeastConnShelf() : new Wheel(), byLoad, ramps);
+  const countsLoad = options.method === 'bounded_hash';
+  return new Pool(byLoad ? new LeastConnShelf() : new Wheel(), byLoad, ramps, countsLoad);
 }
 
 /** Starts the cycle elsewhere, by as many choices as one round or a few thousand have. */

@@ -4,8 +4,8 @@ import { Strays, isBefore } from './strays.ts';
 /**
  * The peers of one weight, in the order they are to be picked. Every pick adds the same weight to each of them, so picks
  * of others do not change their order; and the one picked nearly always belongs at the very end. So they stand in a
- * queue, which needs no loop (LuaJIT then compiles the usual pick and all around it as one); those that come back out of
- * turn wait in a heap until they are picked.
+ * circle, where the usual pick moves the head on and needs no loop (LuaJIT then compiles it and all around it as one);
+ * those that come back out of turn wait in a heap until they are picked.
  */
 export class Group {
   readonly weight: number;
@@ -13,7 +13,6 @@ export class Group {
   /** Place in the wheel's list of groups. */
   place = 0;
   private head: PoolPeer | undefined = undefined;
-  private tail: PoolPeer | undefined = undefined;
   private readonly strays = new Strays();
 
   constructor(weight: number) {
@@ -36,15 +35,22 @@ export class Group {
   add(peer: PoolPeer): void {
     this.size += 1;
     peer.group = this;
-    const last = this.tail;
-    if (last !== undefined && isBefore(peer, last)) {
+    const head = this.head;
+    if (head === undefined) {
+      peer.ahead = peer;
+      peer.behind = peer;
+      this.head = peer;
+      return;
+    }
+    const last = head.ahead!;
+    if (isBefore(peer, last)) {
       this.strays.add(peer);
       return;
     }
     peer.ahead = last;
-    this.tail = peer;
-    if (last === undefined) this.head = peer;
-    else last.behind = peer;
+    peer.behind = head;
+    last.behind = peer;
+    head.ahead = peer;
   }
 
   remove(peer: PoolPeer): void {
@@ -54,31 +60,42 @@ export class Group {
       this.strays.remove(peer);
       return;
     }
-    const ahead = peer.ahead;
-    const behind = peer.behind;
-    if (ahead === undefined) this.head = behind;
-    else ahead.behind = behind;
-    if (behind === undefined) this.tail = ahead;
-    else behind.ahead = ahead;
+    const ahead = peer.ahead!;
+    const behind = peer.behind!;
+    ahead.behind = behind;
+    behind.ahead = ahead;
+    if (this.head === peer) this.head = behind === peer ? undefined : behind;
     peer.ahead = undefined;
     peer.behind = undefined;
   }
 
-  /** Takes `amount` from the current weight of the top peer. */
-  lowerTop(amount: number): void {
+  /** Takes `amount` from the current weight of the top peer and gives that peer. */
+  lowerTop(amount: number): PoolPeer {
+    const head = this.head;
+    if (head !== undefined && this.strays.size === 0) {
+      const lowered = head.current - amount;
+      const last = head.ahead!;
+      if (lowered < last.current || (lowered === last.current && head.index >= last.index)) {
+        head.current = lowered;
+        this.head = head.behind;
+        return head;
+      }
+    }
     const peer = this.top();
     this.remove(peer);
     peer.current -= amount;
     this.add(peer);
+    return peer;
   }
 
   /** Adds `amount` to all; their order stays. */
   shift(amount: number): void {
     this.strays.shift(amount);
-    let peer = this.head;
+    const head = this.head;
+    let peer = head;
     while (peer !== undefined) {
       peer.current += amount;
-      peer = peer.behind;
+      peer = peer.behind === head ? undefined : peer.behind;
     }
   }
 }

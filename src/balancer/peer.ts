@@ -100,3 +100,10 @@ export function wasTried(tried: readonly Peer[], peer: Peer): boolean {
   }
   return false;
 }
+
+/** Ends a request that went well; false, and nothing done, when that says something of the server: `done` is to hear it. */
+export function endPlain(peer: Peer): boolean {
+  if (peer.fails > 0 || peer.server.maxConns > 0) return false;
+  peer.conns -= 1;
+  return true;
+}

@@ -18,6 +18,9 @@ export class PoolBalancer implements Balancer {
   /** The only server of the list, which gets every request whatever its failures. */
   private readonly single: PoolPeer | undefined;
   private readonly hasBackup: boolean;
+  /** Where the list allows the shortest way: its only server, or else the pool that decides by its shelf alone. */
+  private readonly plainSingle: PoolPeer | undefined;
+  private readonly plainPool: Pool | undefined;
 
   constructor(method: Method, peers: PoolPeer[], primary: Pool, backup: Pool, chooser?: Chooser) {
     this.method = method;
@@ -27,6 +30,10 @@ export class PoolBalancer implements Balancer {
     this.hasBackup = backup.peers.length > 0;
     this.single = peers.length === 1 ? peers[0] : undefined;
     this.chooser = this.single === undefined ? chooser : undefined;
+    const unlimited = !primary.limited && !backup.limited;
+    const { single } = this;
+    this.plainSingle = single !== undefined && unlimited && isServing(single) ? single : undefined;
+    this.plainPool = method === 'round_robin' && single === undefined && unlimited ? primary : undefined;
     let tries = 0;
     for (const peer of peers) if (isServing(peer)) tries += 1;
     this.tries = Math.max(1, tries);
@@ -41,6 +48,14 @@ export class PoolBalancer implements Balancer {
     if (peer === undefined) return undefined;
     (peer.home as Pool).take(peer, now);
     return peer;
+  }
+
+  pickPlain(now: number): Peer | undefined {
+    const pool = this.plainPool;
+    if (pool !== undefined) return pool.takeNext(now);
+    const single = this.plainSingle;
+    if (single !== undefined) single.conns += 1;
+    return single;
   }
 
   done(peer: Peer, failed: boolean, now: number, responseMs: number): void {

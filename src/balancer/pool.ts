@@ -10,23 +10,28 @@ export class Pool {
   readonly peers: PoolPeer[] = [];
   /** Sum of the weights of all servers, `down` ones included: the range of the hash methods. */
   totalWeight = 0;
-  /** The same of those that take requests, and how many requests are at all of them. */
+  /** The same of those that take requests. */
   servingWeight = 0;
+  /** How many requests are at all of them; 0 unless someone asked for it when the pool was made. */
   load = 0;
+  /** True when some server has `max_conns`. */
+  limited = false;
   private readonly shelf: Shelf;
   /** True when the shelf orders by load, so that each request moves its peer. */
   private readonly byLoad: boolean;
   private readonly ramps: boolean;
+  private readonly countsLoad: boolean;
   private readonly waiting: PoolPeer[] = [];
   private readonly ramping: PoolPeer[] = [];
   /** Nothing changes by time alone before this moment. */
   private wakeAt = Infinity;
   private readonly held: PoolPeer[] = [];
 
-  constructor(shelf: Shelf, byLoad: boolean, ramps: boolean) {
+  constructor(shelf: Shelf, byLoad: boolean, ramps: boolean, countsLoad: boolean) {
     this.shelf = shelf;
     this.byLoad = byLoad;
     this.ramps = ramps;
+    this.countsLoad = countsLoad;
   }
 
   /** Appends a peer, whose `current` and `effective` are already what they shall be. */
@@ -35,7 +40,8 @@ export class Pool {
     peer.index = this.peers.length;
     this.peers.push(peer);
     this.totalWeight += peer.server.weight;
-    this.load += peer.conns + peer.otherConns;
+    if (this.countsLoad) this.load += peer.conns + peer.otherConns;
+    if (peer.server.maxConns > 0) this.limited = true;
     const ramps = this.ramps && peer.rampStep < RAMP_STEPS && peer.server.slowStartMs > 0;
     setWeight(peer, ramps ? peer.rampStep : RAMP_STEPS);
     if (ramps) {
@@ -80,11 +86,22 @@ export class Pool {
     return peer;
   }
 
+  /** The shelf's next peer, already counted; undefined when time has something to do first or the shelf is empty. */
+  takeNext(now: number): PoolPeer | undefined {
+    if (now > this.wakeAt || this.shelf.size === 0) return undefined;
+    const peer = this.shelf.next();
+    if (peer === undefined) return undefined;
+    // When it was last checked only matters once it has failed.
+    if (peer.fails > 0) this.take(peer, now);
+    else peer.conns += 1;
+    return peer;
+  }
+
   /** Counts a request to `peer`; one that had failed and waited long enough is on probation from now. */
   take(peer: PoolPeer, now: number): void {
     const server = peer.server;
     if (now - peer.checked > server.failTimeoutMs) peer.checked = now;
-    this.load += 1;
+    if (this.countsLoad) this.load += 1;
     if (this.byLoad) {
       if (peer.shelved) this.unshelve(peer);
       peer.conns += 1;
@@ -132,7 +149,7 @@ export class Pool {
   /** Sets how many requests are at `peer`. */
   setLoad(peer: PoolPeer, conns: number, otherConns: number, now: number): void {
     if (this.byLoad && peer.shelved) this.unshelve(peer);
-    this.load += conns + otherConns - peer.conns - peer.otherConns;
+    if (this.countsLoad) this.load += conns + otherConns - peer.conns - peer.otherConns;
     peer.conns = conns;
     peer.otherConns = otherConns;
     if (this.byLoad || peer.server.maxConns > 0) this.settle(peer, now);

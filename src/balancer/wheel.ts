@@ -26,6 +26,8 @@ export class Wheel implements Shelf {
   /** The top peers' positions in the list, which decide ties. */
   private readonly topIndexes: number[] = [];
   private tournament: Tournament | undefined;
+  /** The only group, while no peer is weak: the usual case. What is copied of it is not kept up to date meanwhile. */
+  private alone: Group | undefined = undefined;
   private readonly maxScan: number;
   /** By negated weight: LuaJIT does not compile look-ups in a table that mixes array and hash parts. */
   private readonly byWeight = new Map<number, Group>();
@@ -45,6 +47,7 @@ export class Wheel implements Shelf {
     } else {
       this.addWhole(peer);
     }
+    this.lookAround();
   }
 
   remove(peer: PoolPeer): void {
@@ -52,13 +55,14 @@ export class Wheel implements Shelf {
     const group = peer.group as Group | undefined;
     if (group === undefined) {
       this.removeWeak(peer);
-      return;
+    } else {
+      group.remove(peer);
+      peer.current += group.weight * this.turn;
+      this.total -= group.weight;
+      if (group.size === 0) this.dropGroup(group);
+      else this.note(group);
     }
-    group.remove(peer);
-    peer.current += group.weight * this.turn;
-    this.total -= group.weight;
-    if (group.size === 0) this.dropGroup(group);
-    else this.note(group);
+    this.lookAround();
   }
 
   /** The only peer; `size` must be 1. */
@@ -71,14 +75,24 @@ export class Wheel implements Shelf {
     if (this.turn >= MAX_TURN) this.rewind();
     const turn = this.turn + 1;
     this.turn = turn;
+    const alone = this.alone;
+    if (alone !== undefined) return alone.lowerTop(this.total);
     const best = this.bestGroup(turn);
     if (this.weak.length > 0) return this.nextWithWeak(best, turn);
     if (best < 0) return undefined;
     const group = this.groups[best]!;
-    const peer = group.top();
-    group.lowerTop(this.total);
+    const peer = group.lowerTop(this.total);
     this.note(group);
     return peer;
+  }
+
+  private lookAround(): void {
+    const groups = this.groups;
+    const alone = groups.length === 1 && this.weak.length === 0 ? groups[0] : undefined;
+    const before = this.alone;
+    if (alone === before) return;
+    this.alone = alone;
+    if (before !== undefined && before.size > 0) this.note(before);
   }
 
   private bestGroup(turn: number): number {
@@ -164,6 +178,7 @@ export class Wheel implements Shelf {
         this.addWhole(peer);
       }
     }
+    this.lookAround();
     return best;
   }
 

@@ -69,6 +69,8 @@ interface Found {
   readonly hooks: readonly Visit[];
   readonly modules: readonly Visit[];
   readonly veiled: boolean;
+  /** Names of the directives right inside `http`. */
+  readonly given: ReadonlySet<string>;
 }
 
 // One pass over the configuration in nginx's order.
@@ -80,6 +82,7 @@ function walk(scope: TranslateScope): Found {
   const modules: Visit[] = [];
   let http: Visit | undefined;
   let veiled = false;
+  const given = new Set<string>();
   for (const step of visit(scope.config)) {
     const { directive, file, parents } = step;
     const { name } = directive;
@@ -97,6 +100,7 @@ function walk(scope: TranslateScope): Found {
       scope.errors.push(new PlacedError(`"${name}" directive is not allowed here`, directive));
     if (name === 'upstream_show') shows.push(step);
     if (!inHttp || inUpstream) continue;
+    if (parents.length === 1) given.add(name);
     if (name === 'upstream' && parents.length === 1 && directive.block) upstream(scope, order, step);
     veiled ||= VEILS.test(name);
     if (hookPhase(name) !== undefined) hooks.push(step);
@@ -107,7 +111,7 @@ function walk(scope: TranslateScope): Found {
     const pass = passTarget(directive);
     if (pass) order.mention(pass);
   }
-  return { main, order, ...(http ? { http } : {}), shows, hooks, modules, veiled };
+  return { main, order, ...(http ? { http } : {}), shows, hooks, modules, veiled, given };
 }
 
 function upstream(scope: TranslateScope, order: UpstreamOrder<ReadUpstream>, step: Visit): void {
@@ -120,7 +124,7 @@ function upstream(scope: TranslateScope, order: UpstreamOrder<ReadUpstream>, ste
 }
 
 // The control server and the hooks, behind the brace of `http`; hooks the user has are shared instead.
-function wireWorkers(scope: TranslateScope, { http, hooks, modules }: Found): void {
+function wireWorkers(scope: TranslateScope, { http, hooks, modules, given }: Found): void {
   const { mode, prefix, lua } = scope.options;
   if (mode.kind !== 'workers') throw new TypeError('only the workers mode has hooks');
   const code: Readonly<Record<HookPhase, string>> = {
@@ -135,7 +139,7 @@ function wireWorkers(scope: TranslateScope, { http, hooks, modules }: Found): vo
     prependToHook(scope.edits, file, directive, code[phase], prefix);
     if (parents.length === 1) own.delete(phase);
   }
-  const preamble = toBytes(httpPreamble(mode));
+  const preamble = toBytes(httpPreamble({ ...mode, given }));
   const rest = [...own].map((phase) => toBytes(hookDirective(phase, code[phase])));
   scope.edits.insert(http!.file, http!.directive.block!.start, ` ${[preamble, ...rest].join(' ')}`);
   if (lua.kind === 'dynamic') addLuaModules(scope, lua.modules, modules);

@@ -27,6 +27,12 @@ describe('what the translated configuration gains', () => {
     );
   });
 
+  it('sizes the request pool, unless the user did', () => {
+    const controlSocket = '/run/c.sock';
+    expect(httpPreamble({ controlSocket })).toMatch(/^request_pool_size 10k; lua_shared_dict /);
+    expect(httpPreamble({ controlSocket, given: new Set(['request_pool_size']) })).not.toContain('pool');
+  });
+
   it('closes every brace it opens', () => {
     for (const text of [httpPreamble({ controlSocket: '/run/c.sock' }), balancerBlock('}{'), showBlock()])
       expect(text.split('{').length).toBe(text.split('}').length);

@@ -322,6 +322,16 @@ describe('hooks of the user', () => {
     expect(text).toContain(`log_by_lua_block { ${logLua()}  c() }`);
   });
 
+  it('of the other phases are switched off for the control server, where the http block has them', async () => {
+    const main = `http { access_by_lua_file a.lua; include more; upstream test { ${UPSYNC} } server { rewrite_by_lua_block { r() } } }`;
+    const text = textOf(await run({ 'nginx.conf': main, more: 'body_filter_by_lua_block { b() }' }))!;
+    const control = text.slice(text.indexOf('server_name upsync.control'), text.indexOf('location /'));
+    expect(control).toContain(
+      'access_by_lua_block { return } body_filter_by_lua_block { return } log_by_lua',
+    );
+    expect(control).not.toMatch(/rewrite_by|header_filter_by/);
+  });
+
   it('in a file included twice are changed once', async () => {
     const main = `http { upstream test { ${UPSYNC} } server { include l; } server { include l; } }`;
     expect(textOf(await run({ 'nginx.conf': main, l: 'log_by_lua_block { x() }' }), 'l')).toBe(
@@ -387,7 +397,7 @@ describe('a configuration without our directives', () => {
       const [file] = (await run({ 'nginx.conf': changed })).files;
       const back =
         file?.text
-          .replace(/ lua_shared_dict upsync.*?(?= upstream test)/, '')
+          .replace(/ request_pool_size 10k; lua_shared_dict upsync.*?(?= upstream test)/, '')
           .replace(balancerBlock('test'), UPSYNC) ?? changed;
       // Only the blank between the brace and the removed directive, and the user's own init hook, may differ.
       expect(back.replace(initLua(WORKERS), '').replace(/ +/g, ' ')).toBe(changed.replace(/ +/g, ' '));

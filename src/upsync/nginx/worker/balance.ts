@@ -5,16 +5,11 @@ import { keyValue } from './hash-key.ts';
 import { endAttempt, notePick, noteReset } from './health.ts';
 import type { WorkerServer } from './list.ts';
 import { noteLoad, pickShared, sharesLoads } from './loads.ts';
-import { clock, lastFailure, noLiveServer, requestId, setMoreTries, setPeer } from './nginx-balancer.ts';
+import { clock, lastFailure, noLiveServer, requestId, setPeer } from './nginx-balancer.ts';
 import { hasFailed } from './outcome.ts';
+import { allowTries, finishPlain, plainPeer, sendPlain, takePlain } from './plain.ts';
 import type { Upstream } from './upstream.ts';
-import { refresh, upstreamNamed } from './upstreams.ts';
-
-/**
- * Before 1.19.6 nginx counted the placeholder server of the translated upstream as one try of its own.
- * Source: nginx CHANGES 1.19.6, "no live upstreams" errors with a server marked as "down".
- */
-const OWN_TRIES = ngx.config.nginx_version < 1_019_006 ? 1 : 0;
+import { refresh, upstreamNamed, upstreamNumbered } from './upstreams.ts';
 
 /** Chooses the server for one attempt of the request at hand. Without one nginx answers 502, "no live upstreams". */
 export function balance(name: string): void {
@@ -27,7 +22,31 @@ export function balance(name: string): void {
   }
   if (upstream.stale) refresh(upstream);
   const id = requestId();
-  let attempt = attemptOf(id);
+  const isNew = plainPeer(id) === undefined && attemptOf(id) === undefined;
+  if (isNew && !ngx.is_subrequest && sendPlain(id, upstream, now)) return;
+  balanceAttempt(id, upstream, now);
+}
+
+/** Ends the request's last attempt. Runs for every request of the `http` block; most never touched an upsync upstream. */
+export function log(): void {
+  const id = requestId();
+  const peer = finishPlain(id);
+  if (peer !== undefined) return settlePlain(peer);
+  if (count.open === 0) return;
+  const attempt = attemptOf(id);
+  if (attempt !== undefined) finish(attempt, clock());
+  if (count.grouped === 0) return;
+  const members = takeGroup(ngx.var.request_id ?? '');
+  if (members === undefined) return;
+  const now = clock();
+  for (const member of members) {
+    settle(member, false, now);
+    closeAttempt(member);
+  }
+}
+
+function balanceAttempt(id: number, upstream: Upstream, now: number): void {
+  let attempt = attemptOf(id) ?? openForPlain(id, now);
   if (attempt !== undefined && !isRetry(attempt, upstream)) {
     finish(attempt, now);
     attempt = undefined;
@@ -41,28 +60,31 @@ export function balance(name: string): void {
   const server = peer?.server as WorkerServer | undefined;
   if (server === undefined) {
     closeAttempt(attempt);
-    return noLiveServer(name);
+    return noLiveServer(upstream.name);
   }
-  if (!setPeer(server.host, server.port) && !skipRefused(upstream, attempt, now)) return noLiveServer(name);
-  if (isFirst) {
-    const tries = upstream.balancer.tries;
-    if (tries > 1) setMoreTries(tries - OWN_TRIES);
-  }
+  if (!setPeer(server.host, server.port) && !skipRefused(upstream, attempt, now))
+    return noLiveServer(upstream.name);
+  if (isFirst) allowTries(upstream.balancer.tries);
 }
 
-/** Ends the request's last attempt. Runs for every request of the `http` block; most never touched an upsync upstream. */
-export function log(): void {
-  if (count.open === 0) return;
-  const attempt = attemptOf(requestId());
-  if (attempt !== undefined) finish(attempt, clock());
-  if (count.grouped === 0) return;
-  const members = takeGroup(ngx.var.request_id ?? '');
-  if (members === undefined) return;
-  const now = clock();
-  for (const member of members) {
-    settle(member, false, now);
-    closeAttempt(member);
-  }
+/** What `sendPlain` began turns out to take more attempts than one. */
+function openForPlain(id: number, now: number): Attempt | undefined {
+  const peer = takePlain(id);
+  const upstream = peer && upstreamOf(peer);
+  if (upstream === undefined) return undefined;
+  const attempt = openAttempt(id, upstream, '');
+  attempt.peer = peer;
+  attempt.startedAt = now;
+  return attempt;
+}
+
+function settlePlain(peer: Peer): void {
+  const upstream = upstreamOf(peer);
+  if (upstream !== undefined) endAttempt(upstream, peer, hasFailed(peer.server.address), clock(), 0);
+}
+
+function upstreamOf(peer: Peer): Upstream | undefined {
+  return upstreamNumbered((peer.server as WorkerServer).upstream);
 }
 
 /** nginx does not take the address, which is not to happen since it was checked: the next server is as good. */

@@ -2,7 +2,10 @@ import type { Server } from '../../../upstream/server-type.ts';
 import { type Endpoint, parseEndpoint } from './address.ts';
 
 /** A server with what nginx's balancer wants of its address. */
-export interface WorkerServer extends Server, Endpoint {}
+export interface WorkerServer extends Server, Endpoint {
+  /** The number of its upstream; 0 until it is put to work. */
+  upstream: number;
+}
 
 /** Servers by the line they were read from: an unchanged server is not read again. */
 export type KnownServers = Record<string, WorkerServer | undefined>;
@@ -50,6 +53,7 @@ export function parseServer(line: string): WorkerServer | string {
     maxConns: maxConnsValue,
     slowStartMs,
     drain: hasFlag(flags!, 'r'),
+    upstream: 0,
   };
 }
 

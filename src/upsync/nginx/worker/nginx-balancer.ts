@@ -58,12 +58,15 @@ export function noLiveServer(upstream: string): void {
   ngx.exit(BUSY);
 }
 
+// What a request needs is kept in locals: LuaJIT then reads no global, which it would have to guard.
 const castTo = ffi.cast;
+const toNumber = tonumber;
+const readClock = ngx.now;
 
 /** nginx's request at hand, as a number: its address, which another request may have later. */
 export function requestId(): number {
   // Not as a tail call, which LuaJIT does not compile.
-  const id = tonumber(castTo(addressType, getRequest()))!;
+  const id = toNumber(castTo(addressType, getRequest()))!;
   return id;
 }
 
@@ -77,7 +80,7 @@ let offset = 0;
 
 /** Milliseconds that never go back, from nginx's cached clock; all workers agree unless the system's clock was set. */
 export function clock(): number {
-  const now = ngx.now() * 1000 + offset;
+  const now = readClock() * 1000 + offset;
   if (now >= last) {
     last = now;
     return now;

@@ -1,12 +1,14 @@
 /** What the boot file says of outcomes: `veiled` when a request's status need not be its server's. */
 export const outcomes = { veiled: false };
 
-/**
- * `endedWithoutHeader` without the cost of a variable where the answer is plain: a failure shows as a status of 500 and more,
- * unless the configuration can put another answer in its place.
- */
+/** False when the request's server surely answered: a failure shows as a status of 500 and more, unless it may be veiled. */
+export function mayHaveFailed(): boolean {
+  return outcomes.veiled || ngx.status >= 500;
+}
+
+/** `endedWithoutHeader` without the cost of a variable where the answer is plain. */
 export function hasFailed(address: string): boolean {
-  return (ngx.status >= 500 || outcomes.veiled) && endedWithoutHeader(address);
+  return mayHaveFailed() && endedWithoutHeader(address);
 }
 
 /**

@@ -56,6 +56,7 @@ export function addUpstream(
     loadsReadAt: 0,
     loadsChanged: false,
   };
+  for (const server of servers) server.upstream = upstream.number;
   byName[name] = upstream;
   byNumber[upstream.number] = upstream;
   all.push(upstream);
@@ -122,6 +123,7 @@ export function refresh(upstream: Upstream): void {
 function use(upstream: Upstream, version: number, text: string): void {
   const known: KnownServers = {};
   const servers = readServers(text, upstream.known, known);
+  for (const server of servers) server.upstream = upstream.number;
   const [built, reason] = pcall(rebuild, upstream, servers);
   if (!built) {
     // The failed attempt may have taken the old balancer's state apart; what its servers were is still known.
