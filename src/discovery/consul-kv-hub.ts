@@ -9,7 +9,6 @@ import { PrefixIndex } from './prefix-index.ts';
 import { sleep } from './sleep.ts';
 import { toSourceError } from './source-error.ts';
 import type { Source, SourceList } from './source.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** Longest wait between two tries of a poll that fails. Milliseconds. */
 const RETRY_CAP_MS = 10_000;
@@ -24,15 +23,20 @@ export interface ConsulKvHubOptions {
   readonly random?: () => number;
 }
 
+/** An entry that knows whose it is. */
+type Entry = KvEntry<readonly Member[]>;
+
 /** The part of the hub's list that belongs to one upstream. */
 interface Member {
   readonly prefix: string;
   readonly description: string;
-  entries: readonly KvEntry[];
+  entries: readonly Entry[];
   /** Counts the changes of `entries`; 0 before the first reply. */
   version: number;
-  index: string | undefined;
-  readonly waiting: Set<Waiter>;
+  readonly waiting: Waiter[];
+  /** While a reply is handed out: how many of `entries` it has confirmed, and whether it has anything else. */
+  same: number;
+  differs: boolean;
 }
 
 interface Waiter {
@@ -49,13 +53,14 @@ interface Waiter {
 export class ConsulKvHub {
   readonly #options: ConsulKvHubOptions;
   readonly #members: readonly Member[];
-  readonly #index: PrefixIndex<Member>;
   readonly #floor: PollFloor;
   readonly #backoff: Backoff;
-  readonly #reader = new KvReplyReader();
+  readonly #reader: KvReplyReader<readonly Member[]>;
   #listeners = 0;
   /** The last reply's entries. */
-  #entries: readonly KvEntry[] | undefined;
+  #entries: readonly Entry[] | undefined;
+  /** Its index, which is that of every part. */
+  #replyIndex: string | undefined;
   #running: AbortController | undefined;
   /** True while `entries` of the members are what the running poll was told. */
   #fresh = false;
@@ -69,10 +74,12 @@ export class ConsulKvHub {
       description: `consul ${options.http.description}${path}`,
       entries: [],
       version: 0,
-      index: undefined,
-      waiting: new Set<Waiter>(),
+      waiting: [],
+      same: 0,
+      differs: false,
     }));
-    this.#index = new PrefixIndex(this.#members.map((member) => [member.prefix, member]));
+    const index = new PrefixIndex(this.#members.map((member) => [member.prefix, member]));
+    this.#reader = new KvReplyReader((key) => index.matching(key));
     this.#floor = new PollFloor(options.intervalMs);
     this.#backoff = new Backoff({
       capMs: RETRY_CAP_MS,
@@ -84,10 +91,11 @@ export class ConsulKvHub {
   get sources(): readonly Source[] {
     return this.#members.map((member) => ({
       description: member.description,
-      lists: (signal: AbortSignal) => untilAborted(this.#lists(member, signal), signal),
+      lists: (signal: AbortSignal) => this.#lists(member, signal),
     }));
   }
 
+  // After the abort nothing can throw any more: a listener that waits is woken by it, before the poll could fail.
   async *#lists(member: Member, signal: AbortSignal): AsyncGenerator<SourceList> {
     this.#listeners++;
     try {
@@ -96,7 +104,7 @@ export class ConsulKvHub {
         if (signal.aborted || !this.#fresh) continue;
         seen = member.version;
         const list = joinKvEntries(member.entries, []);
-        yield member.index === undefined ? list : { ...list, index: member.index };
+        yield this.#replyIndex === undefined ? list : { ...list, index: this.#replyIndex };
       }
     } finally {
       this.#listeners--;
@@ -108,7 +116,7 @@ export class ConsulKvHub {
   #next(member: Member, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
-        member.waiting.delete(waiter);
+        member.waiting.splice(member.waiting.indexOf(waiter), 1);
         release();
       };
       const waiter: Waiter = {
@@ -121,7 +129,7 @@ export class ConsulKvHub {
           reject(toSourceError(error, member.description));
         },
       };
-      member.waiting.add(waiter);
+      member.waiting.push(waiter);
       const release = onAbort(signal, waiter.wake);
       if (this.#running === undefined) this.#start();
     });
@@ -167,29 +175,43 @@ export class ConsulKvHub {
   }
 
   /** Unchanged entries are the same objects as before, so this costs one comparison per key. */
-  #hasChanged(entries: readonly KvEntry[]): boolean {
+  #hasChanged(entries: readonly Entry[]): boolean {
     return this.#entries === undefined || !sameEntries(this.#entries, entries);
   }
 
-  #take(entries: readonly KvEntry[], index: string | undefined): void {
+  #take(entries: readonly Entry[], index: string | undefined): void {
     this.#entries = entries;
-    const parts = new Map<Member, KvEntry[]>(this.#members.map((member) => [member, []]));
-    for (const entry of entries)
-      for (const member of this.#index.matching(entry.key)) parts.get(member)!.push(entry);
+    this.#replyIndex = index;
+    const changed = new Set(this.#divide(entries));
     const wasFresh = this.#fresh;
     this.#fresh = true;
-    for (const [member, part] of parts) {
-      member.index = index;
-      const changed = member.version === 0 || !sameEntries(member.entries, part);
-      if (changed) {
-        member.entries = part;
-        member.version++;
-      }
-      if (changed || !wasFresh) for (const waiter of [...member.waiting]) waiter.wake();
+    for (const member of wasFresh ? changed : this.#members)
+      for (const waiter of [...member.waiting]) waiter.wake();
+  }
+
+  /** Gives each upstream its part, and tells whose part changed. Only theirs are made anew. */
+  #divide(entries: readonly Entry[]): readonly Member[] {
+    for (const member of this.#members) {
+      member.same = 0;
+      member.differs = member.version === 0;
     }
+    for (const entry of entries)
+      for (const member of entry.tag) {
+        if (member.entries[member.same] === entry) member.same++;
+        else member.differs = true;
+      }
+    const changed = this.#members.filter((member) => member.differs || member.same < member.entries.length);
+    if (changed.length === 0) return changed;
+    const parts = new Map<Member, Entry[]>(changed.map((member) => [member, []]));
+    for (const entry of entries) for (const member of entry.tag) parts.get(member)?.push(entry);
+    for (const [member, part] of parts) {
+      member.entries = part;
+      member.version++;
+    }
+    return changed;
   }
 }
 
-function sameEntries(a: readonly KvEntry[], b: readonly KvEntry[]): boolean {
+function sameEntries(a: readonly Entry[], b: readonly Entry[]): boolean {
   return a.length === b.length && a.every((entry, at) => entry === b[at]);
 }

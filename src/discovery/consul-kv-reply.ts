@@ -1,61 +1,122 @@
 import type { RejectedEntry } from '../upstream/errors.ts';
-import { joinEntries, type ReadEntry, safeText } from './entry-address.ts';
+import type { Server } from '../upstream/server.ts';
+import { joinEntries, safeText } from './entry-address.ts';
 import type { RegistryReply } from './http.ts';
+import { endOfItem, nextItem, OPEN_BRACKET, CLOSE_BRACKET, skipSpace } from './json-items.ts';
 import { readKvEntry } from './kv-entry.ts';
-import { isFields, parseReplyArray, strayItems } from './reply-json.ts';
+import { badReply, isFields, parseReplyArray, strayItems } from './reply-json.ts';
+import { SeenItems } from './seen-items.ts';
 import { SourceError } from './source-error.ts';
 import type { SourceList } from './source.ts';
 
-/** One key of a KV reply. The same object comes again as long as neither key nor value change. */
-export interface KvEntry {
+/** One key of a KV reply, read. The same object comes again as long as neither key nor value change. */
+export interface KvEntry<Tag = undefined> {
   readonly key: string;
-  /** As Consul sent it: base64, or null. */
-  readonly raw: string | null;
-  readonly entry: ReadEntry;
+  readonly server: Server | undefined;
+  readonly rejected: readonly RejectedEntry[];
+  /** What the reader's owner knows of the key. */
+  readonly tag: Tag;
 }
 
 /** All entries of a reply, in Consul's order, and the report of what else was in it. */
-export interface KvReply {
-  readonly entries: readonly KvEntry[];
+export interface KvReply<Tag = undefined> {
+  readonly entries: readonly KvEntry<Tag>[];
   readonly stray: readonly RejectedEntry[];
 }
 
+interface Item {
+  readonly key: string;
+  /** As Consul sent it: base64, or null. */
+  readonly raw: string | null;
+}
+
+const NONE: readonly never[] = [];
+
 /**
- * Reads the replies of one KV poll loop. Entries that did not change since the reply before are not read again, so the
- * cost of a change in a list of ten thousand is that of one entry, beyond the JSON itself.
+ * Reads the replies of one KV poll loop. Consul sends everything under a prefix after each change, nearly all of it with the
+ * same bytes as before: these are compared, not read. So a change among tens of thousands of entries costs the reading of
+ * one, and what is kept of all others is one copy of the bytes and the servers.
  */
-export class KvReplyReader {
-  #known = new Map<string, KvEntry>();
+export class KvReplyReader<Tag = undefined> {
+  readonly #tagOf: (key: string) => Tag;
+  #seen = new SeenItems<KvEntry<Tag>>(Buffer.alloc(0));
+
+  /** @param tagOf asked once for each key that is new or has another value. */
+  constructor(tagOf: (key: string) => Tag) {
+    this.#tagOf = tagOf;
+  }
 
   /**
    * Reads a whole reply; a 404 has no entries.
    * @throws {SourceError} SOURCE_BAD_REPLY, or SOURCE_WRONG_TYPE when not one entry has a key.
    */
-  read(reply: RegistryReply): KvReply {
-    const items = reply.status === 404 ? [] : parseReplyArray(reply);
-    const known = new Map<string, KvEntry>();
-    const entries: KvEntry[] = [];
-    for (const item of items) {
-      const found = readItem(item);
-      if (!found) continue;
-      const { key, raw } = found;
-      const before = this.#known.get(key);
-      const entry =
-        before?.raw === raw ? before : { key, raw, entry: readKvEntry(key, () => decodeValue(raw)) };
-      known.set(key, entry);
-      entries.push(entry);
-    }
-    if (entries.length === 0 && items.length > 0)
+  read(reply: RegistryReply): KvReply<Tag> {
+    const seen = new SeenItems<KvEntry<Tag>>(reply.body);
+    if (reply.status !== 404) this.#walk(seen, reply);
+    const { made } = seen;
+    const entries = made.filter((entry) => entry !== undefined);
+    if (entries.length === 0 && made.length > 0)
       throw new SourceError(
         'SOURCE_WRONG_TYPE',
         `${reply.url} sent entries without a key: is the path one of the KV store (/v1/kv/…), as upsync_type=consul needs?`,
       );
-    this.#known = known;
-    return { entries, stray: strayItems(items.length - entries.length, reply) };
+    this.#seen = seen;
+    return { entries, stray: strayItems(made.length - entries.length, reply) };
+  }
+
+  #walk(into: SeenItems<KvEntry<Tag>>, reply: RegistryReply): void {
+    const { body } = reply;
+    const open = skipSpace(body, 0);
+    if (body[open] !== OPEN_BRACKET) {
+      // Throws, unless it is `null`: no entries.
+      parseReplyArray(reply);
+      return;
+    }
+    const before = this.#seen;
+    const cutOff = (cause?: unknown): SourceError =>
+      badReply(reply, 'something that is not whole JSON', cause);
+    let at: number | 'end' | undefined = skipSpace(body, open + 1);
+    if (body[at] === CLOSE_BRACKET) return;
+    for (let cursor = 0; at !== 'end';) {
+      if (at === undefined) throw cutOff();
+      const run = before.sameAt(cursor, body, at);
+      if (run > 0) {
+        at = nextItem(body, into.addRun(before, cursor, run, at));
+        cursor += run;
+        continue;
+      }
+      const end = endOfItem(body, at);
+      if (end === undefined) throw cutOff();
+      let item: Item | undefined;
+      try {
+        item = readItem(body.toString('utf8', at, end));
+      } catch (error) {
+        throw cutOff(error);
+      }
+      if (item) cursor = before.place(item.key, cursor);
+      const known = item && this.#known(item, cursor);
+      if (known) cursor++;
+      into.add(item && (known?.entry ?? this.#make(item)), at, end);
+      at = nextItem(body, end);
+    }
+  }
+
+  /** The entry of the reply before with this key, when there is one; without it when its value is another. */
+  #known({ key, raw }: Item, place: number): { readonly entry: KvEntry<Tag> | undefined } | undefined {
+    const entry = this.#seen.made[place];
+    if (entry?.key !== key) return undefined;
+    return { entry: readItem(this.#seen.text(place))?.raw === raw ? entry : undefined };
+  }
+
+  #make({ key, raw }: Item): KvEntry<Tag> {
+    const { server, rejected } = readKvEntry(key, () => decodeValue(raw));
+    return { key, server, rejected: rejected.length === 0 ? NONE : rejected, tag: this.#tagOf(key) };
   }
 }
 
-function readItem(item: unknown): { key: string; raw: string | null } | undefined {
+/** @throws {SyntaxError} when it is no JSON. */
+function readItem(text: string): Item | undefined {
+  const item = JSON.parse(text) as unknown;
   if (!isFields(item)) return undefined;
   const key = member(item, 'Key');
   const raw = member(item, 'Value');
@@ -75,9 +136,10 @@ function decodeValue(raw: string | null): string {
 }
 
 /** The list that some entries of a reply make. */
-export function joinKvEntries(entries: readonly KvEntry[], stray: readonly RejectedEntry[]): SourceList {
-  const { servers, rejected } = joinEntries(
-    entries.map(({ key, entry }) => ({ where: safeText(key), entry })),
-  );
-  return { servers, rejected: [...stray, ...rejected] };
+export function joinKvEntries(
+  entries: readonly KvEntry<unknown>[],
+  stray: readonly RejectedEntry[],
+): SourceList {
+  const { servers, rejected } = joinEntries(entries.map((entry) => ({ where: safeText(entry.key), entry })));
+  return { servers, rejected: stray.length === 0 ? rejected : [...stray, ...rejected] };
 }

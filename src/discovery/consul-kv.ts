@@ -9,7 +9,7 @@ import type { Source, SourceOptions } from './source.ts';
  * @throws {SourceError} SOURCE_BAD_OPTIONS when the options do not fit.
  */
 export function createConsulKvSource(options: SourceOptions, http: RegistryHttp): Source {
-  const reader = new KvReplyReader();
+  const reader = new KvReplyReader(() => undefined);
   return new ConsulListSource(options, http, {
     kind: 'consul',
     // Consul's word for "no key under this prefix", which is a list as well: an empty one.

@@ -24,6 +24,9 @@ export interface RegistryReply {
   readonly status: number;
   /** Value of a header, its name in lower case. */
   header(name: string): string | undefined;
+  /** What came, as bytes that belong to the reply alone. */
+  readonly body: Buffer;
+  /** The same as text, decoded each time it is asked for: a large reply is not kept twice. */
   readonly text: string;
   /** `http://127.0.0.1:8500/v1/kv/upstreams/`, for messages. */
   readonly url: string;
@@ -77,13 +80,7 @@ export class RegistryHttp {
       try {
         const token = await readToken(this.#options.credentials);
         const response = await this.#send(base, request, token, deadline.signal);
-        const text = await this.#readText(response, url);
-        const reply: RegistryReply = {
-          status: response.statusCode,
-          header: (name) => firstValue(response.headers[name]),
-          text: response.statusCode === 200 ? text : withoutToken(text, token),
-          url,
-        };
+        const reply = await this.#readReply(response, url, token);
         return { reply, usable: reply.status < 500 && reply.status !== 429 };
       } catch (error) {
         throw this.#failure(error, url, deadline.expired() ? request.deadlineMs : undefined);
@@ -105,10 +102,7 @@ export class RegistryHttp {
     try {
       const token = await readToken(this.#options.credentials);
       const response = await this.#send(base, request, token, deadline.signal);
-      if (response.statusCode !== 200) {
-        const text = withoutToken(await this.#readText(response, url), token);
-        requireOk({ status: response.statusCode, header: () => undefined, text, url });
-      }
+      if (response.statusCode !== 200) requireOk(await this.#readReply(response, url, token));
       let rest = '';
       response.body.setEncoding('utf8');
       for await (const chunk of response.body as AsyncIterable<string>) {
@@ -177,11 +171,29 @@ export class RegistryHttp {
     });
   }
 
-  async #readText(response: Dispatcher.ResponseData, url: string): Promise<string> {
+  async #readReply(
+    { statusCode: status, headers, body: stream }: Dispatcher.ResponseData,
+    url: string,
+    token: string | undefined,
+  ): Promise<RegistryReply> {
+    const bytes = await this.#readBody(stream, url);
+    const body = status === 200 ? bytes : withoutToken(bytes, token);
+    return {
+      status,
+      header: (name) => firstValue(headers[name]),
+      body,
+      get text() {
+        return body.toString('utf8');
+      },
+      url,
+    };
+  }
+
+  async #readBody(stream: Dispatcher.ResponseData['body'], url: string): Promise<Buffer> {
     const limit = this.#options.maxBytes ?? MAX_REPLY_BYTES;
     const chunks: Buffer[] = [];
     let bytes = 0;
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       // Leaving the loop destroys the body, and with it the connection.
       if (bytes > limit) throw tooLarge(url);
@@ -189,7 +201,11 @@ export class RegistryHttp {
     }
     // The connection is free for the next request only after this turn of the event loop; asking before opens a second one.
     await new Promise(setImmediate);
-    return Buffer.concat(chunks).toString('utf8');
+    // Not from Node's pool, as `Buffer.concat` would take it: who keeps a small reply must not keep a large pool.
+    const body = Buffer.allocUnsafeSlow(bytes);
+    let at = 0;
+    for (const chunk of chunks) at += chunk.copy(body, at);
+    return body;
   }
 
   #failure(error: unknown, url: string, deadlineMs: number | undefined): SourceError {
@@ -243,8 +259,8 @@ function firstValue(value: string | string[] | undefined): string | undefined {
 }
 
 /** What a registry says of a failure goes to logs; a token it may repeat must not. */
-function withoutToken(text: string, token: string | undefined): string {
-  return token === undefined ? text : text.replaceAll(token, '***');
+function withoutToken(body: Buffer, token: string | undefined): Buffer {
+  return token === undefined ? body : Buffer.from(body.toString('utf8').replaceAll(token, '***'));
 }
 
 function tooLarge(url: string): SourceError {

@@ -16,7 +16,19 @@ export const SERVER_DEFAULTS: Omit<Server, 'address'> = Object.freeze({
 
 /** A server with the registry defaults, unless given otherwise. */
 export function createServer(address: string, attributes: Partial<Omit<Server, 'address'>> = {}): Server {
-  return Object.freeze({ address, ...SERVER_DEFAULTS, ...attributes });
+  const all = { ...SERVER_DEFAULTS, ...attributes };
+  // Written out: an object made by spreading keeps part of its fields outside of itself, and there are tens of thousands.
+  return Object.freeze({
+    address,
+    weight: all.weight,
+    maxFails: all.maxFails,
+    failTimeoutMs: all.failTimeoutMs,
+    down: all.down,
+    backup: all.backup,
+    maxConns: all.maxConns,
+    slowStartMs: all.slowStartMs,
+    drain: all.drain,
+  });
 }
 
 /** True when both have the same address and the same attributes. */

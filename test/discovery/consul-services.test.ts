@@ -5,14 +5,10 @@ import type { RegistryReply } from '../../src/discovery/http.ts';
 import { openSource } from '../../src/discovery/open.ts';
 import { FakeConsul } from '../helpers/fake-consul.ts';
 import { ListReader, summary } from '../helpers/reading-lists.ts';
+import { replyOf } from '../helpers/registry-reply.ts';
 import { sourceOptions } from '../helpers/source-options.ts';
 
-const reply = (value: unknown): RegistryReply => ({
-  status: 200,
-  header: () => undefined,
-  text: JSON.stringify(value),
-  url: 'http://consul/x',
-});
+const reply = (value: unknown): RegistryReply => replyOf(JSON.stringify(value));
 
 describe('readCatalog', () => {
   const instance = { ServiceID: 'web-1', Node: 'n1', Address: '10.0.0.9', ServicePort: 80 };
