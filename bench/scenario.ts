@@ -30,17 +30,22 @@ export interface Plot {
   }[];
 }
 
-/** One of the goals, and what was measured. `why` is told when it is missed. */
+/** One of the goals, and what was measured. */
 export interface Goal {
   readonly text: string;
   readonly measured: string;
   readonly met: boolean;
+  /** What keeps it from being met, in sentences made of what was measured; shown when it is missed. */
   readonly why?: string;
+  /** What shows it: where the time or the memory goes. Shown with `why`. */
+  readonly profile?: Table;
 }
 
 export interface ScenarioReport {
   readonly name: string;
   readonly title: string;
+  /** Raised when the way of measuring changes so that numbers before and after cannot be compared. @default 1 */
+  readonly revision?: number;
   /** What was done, in a few sentences, so that a reader could repeat it. */
   readonly method: string;
   readonly tables: readonly Table[];
@@ -53,7 +58,9 @@ export interface ScenarioReport {
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  /** Roughly how long the full run takes on two cores. */
+  /** Roughly how long the full run of three rounds takes on two cores. */
   readonly minutes: number;
+  /** The part of it that is done once, however many rounds there are. @default 0 */
+  readonly minutesOnce?: number;
   run(context: Context): Promise<ScenarioReport>;
 }

@@ -26,6 +26,11 @@ export function alternate<T>(variants: readonly T[], round: number): readonly T[
   return round % 2 === 0 ? variants : [...variants].reverse();
 }
 
+/** `1.08 (1.02 to 1.15)`: one number, and from where to where it went. */
+export function within(value: number, low: number, high: number, digits = 2): string {
+  return `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+}
+
 /** A number as a reader wants it: three significant digits, thousands separated. */
 export function pretty(value: number): string {
   if (!Number.isFinite(value)) return String(value);

@@ -1,5 +1,6 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { once } from 'node:events';
 import path from 'node:path';
 import { freePorts, listening, start, type Child } from './child.ts';
 
@@ -13,7 +14,7 @@ export interface Backends {
 export const NGINX = process.env['UPSYNC_NGINX'] ?? '/usr/sbin/nginx';
 const SLOW_BYTES = 64 * 1024;
 
-/** Starts `count` backends. `/` answers with the port, `/slow` sends 64 KiB at 4 KiB a second. */
+/** Starts `count` backends. `/` answers with the port, `/slow` sends 64 KiB at 4 KiB a second, `/ws` is a websocket that echoes. */
 export async function startBackends(
   count: number,
   host: '127.0.0.1' | '0.0.0.0' = '127.0.0.1',
@@ -24,6 +25,7 @@ export async function startBackends(
   await chmod(folder, 0o755);
   await writeFile(path.join(folder, 'slow'), 'x'.repeat(SLOW_BYTES));
   const listen = ports.map((port) => `listen ${host}:${port} backlog=4096;`).join(' ');
+  const echo = await startEcho(path.join(folder, 'echo.sock'));
   await writeFile(
     path.join(folder, 'nginx.conf'),
     `worker_processes 1; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
@@ -31,7 +33,9 @@ events { worker_connections 8192; }
 http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
   server { ${listen} root ${folder};
     location = / { return 200 "$server_port"; }
-    location = /slow { limit_rate 4k; } } }`,
+    location = /slow { limit_rate 4k; }
+    location = /ws { proxy_pass http://unix:${folder}/echo.sock; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; } } }`,
   );
   const child: Child = start(NGINX, ['-p', `${folder}/`, '-c', path.join(folder, 'nginx.conf')]);
   await listening(ports[ports.length - 1]!);
@@ -39,8 +43,18 @@ http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
     ports,
     addresses: ports.map((port) => `127.0.0.1:${port}`),
     stop: async () => {
-      await child.stop('SIGQUIT');
+      await child.stop('SIGTERM');
+      await echo.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function startEcho(socket: string): Promise<Child> {
+  const main = path.join(import.meta.dirname, 'echo-main.js');
+  const child = start(process.execPath, [main, socket], ['ignore', 'pipe', 'inherit']);
+  await once(child.process.stdout!, 'data');
+  // nginx's worker is another user where the bench runs as root.
+  await chmod(socket, 0o666);
+  return child;
 }

@@ -2,13 +2,13 @@ import type { Front } from './front.ts';
 
 /** Changes that are going on. */
 export interface Churn {
-  /** Ends it; resolves with how many changes were made. */
+  /** Ends it with all servers in the list; resolves with how many changes were made. */
   stop(): Promise<number>;
 }
 
 /**
- * Adds and removes the last server in turn, one change every `periodMs`, at an even pace. A change that takes longer than the
- * period makes the next one wait: what cannot keep up makes fewer changes, which is counted.
+ * Removes and adds back the last server in turn, one change every `periodMs`, at an even pace, the first after half a period. A
+ * change that takes longer than the period makes the next one wait: what cannot keep up makes fewer changes, which is counted.
  */
 export function startChurn(front: Front, servers: readonly string[], periodMs: number): Churn {
   const fewer = servers.slice(0, -1);
@@ -17,7 +17,7 @@ export function startChurn(front: Front, servers: readonly string[], periodMs: n
   const loop = async (): Promise<void> => {
     const begun = performance.now();
     while (!ending) {
-      const due = begun + (count + 1) * periodMs;
+      const due = begun + (count + 0.5) * periodMs;
       await new Promise((resolve) =>
         setTimeout(resolve, Math.max(0, Math.min(due - performance.now(), 200))),
       );
@@ -31,6 +31,10 @@ export function startChurn(front: Front, servers: readonly string[], periodMs: n
     stop: async () => {
       ending = true;
       await running;
+      if (count % 2 === 1) {
+        await front.change(servers);
+        count += 1;
+      }
       return count;
     },
   };

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { NGINX } from './backends.ts';
 import { freePorts, listening, start, type Child } from './child.ts';
-import { nginxWorkers, processTree } from './process-usage.ts';
+import { nginxMaster, nginxWorkers, processTree } from './process-usage.ts';
 import { controlSocketIn } from './control-socket.ts';
 import { PROGRAM, startRegistry, type Registry } from './registry.ts';
 
-/** The ways nginx is kept in step that are compared. */
-export type Variant = 'static' | 'upsync' | 'reload' | 'template' | 'upsync-module';
+/** The ways nginx is kept in step that are compared; `reload-cutting` is `reload` with `worker_shutdown_timeout 1s`. */
+export type Variant = 'static' | 'upsync' | 'reload' | 'reload-cutting' | 'template' | 'upsync-module';
 
 /** An nginx in front of backends, and whatever keeps its list in step. */
 export interface Front {
@@ -19,13 +19,14 @@ export interface Front {
   /** The nginx master. */
   masterPid(): number;
   workers(): { pid: number; shuttingDown: boolean }[];
-  /** All processes: nginx, and what follows the registry. */
+  /** All processes: nginx, and what follows the registry; the registry itself is not among them. */
   pids(): number[];
   /** The registry the list is kept in, where the variant has one. */
   readonly registry: Registry | undefined;
   /** Unix socket of the workers' control server (`upsync` only). */
   controlSocket(): string;
   stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface FrontOptions {
@@ -48,14 +49,20 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const configuration = path.join(folder, 'nginx.conf');
   await writeFile(
     configuration,
-    nginxConf({ folder, port, workers, list: listOf(variant, folder, servers, registry) }),
+    nginxConf({ variant, folder, port, workers, list: listOf(variant, folder, servers, registry) }),
   );
   process.env['UPSYNC_RUNTIME_DIR'] = path.join(folder, 'run');
   const main = startMain(variant, folder, configuration, options.upsyncNginx);
   const helper = variant === 'template' ? startTemplate(folder, configuration, registry!) : undefined;
   await listening(port);
-  const masterPid = (): number =>
-    processTree(main.pid).find((pid) => nginxWorkers(pid).length > 0) ?? main.pid;
+  let master: number | undefined;
+  const masterPid = (): number => (master ??= nginxMaster(processTree(main.pid))) ?? main.pid;
+  const stop = async (): Promise<void> => {
+    await helper?.stop();
+    await main.stop('SIGTERM');
+    await registry?.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
   return {
     variant,
     port,
@@ -70,12 +77,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       await writeList(folder, next);
       process.kill(main.pid, 'SIGHUP');
     },
-    stop: async () => {
-      await helper?.stop();
-      await main.stop('SIGTERM');
-      await registry?.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 
@@ -109,31 +112,36 @@ function listOf(
   registry: Registry | undefined,
 ): string {
   if (variant === 'static') return servers.map(serverLine).join(' ');
-  if (variant === 'reload' || variant === 'template') return `include ${folder}/servers.conf;`;
+  if (variant.startsWith('reload') || variant === 'template') return `include ${folder}/servers.conf;`;
   const address = registry!.url.replace('http://', '');
   return `upsync ${address}/v1/kv/upstreams/backend/ upsync_type=consul upsync_interval=50ms upsync_timeout=6m;
     upsync_dump_path ${folder}/dump.conf; ${servers.map(serverLine).join(' ')}`;
 }
 
 function nginxConf({
+  variant,
   folder,
   port,
   workers,
   list,
 }: {
+  variant: Variant;
   folder: string;
   port: number;
   workers: number;
   list: string;
 }): string {
-  return `worker_processes ${workers}; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
+  const cutting = variant === 'reload-cutting' ? 'worker_shutdown_timeout 1s;' : '';
+  return `worker_processes ${workers}; daemon off; ${cutting} pid ${folder}/nginx.pid; error_log stderr emerg;
 events { worker_connections 4096; }
 http {
   access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
   upstream backend { ${list}
     keepalive 256; keepalive_requests 100000000; }
   server { listen 127.0.0.1:${port} backlog=4096;
-    location / { proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering on; } }
+    location / { proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering on; }
+    location = /ws { proxy_pass http://backend; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; } }
 }
 `;
 }

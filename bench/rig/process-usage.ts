@@ -6,28 +6,34 @@ const TICKS_PER_SECOND = 100; // USER_HZ, fixed by Linux's ABI on every architec
 export interface Usage {
   readonly cpuSeconds: number;
   readonly minorFaults: number;
-  readonly contextSwitches: number;
   readonly rssMiB: number;
 }
 
 /** `pid` and all its living descendants. */
 export function processTree(pid: number): number[] {
-  const children = new Map<number, number[]>();
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const parent = statFields(Number(entry))?.[1];
-    if (parent === undefined) continue;
-    const siblings = children.get(Number(parent)) ?? [];
-    siblings.push(Number(entry));
-    children.set(Number(parent), siblings);
-  }
   const found: number[] = [];
   const queue = [pid];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     found.push(next);
-    queue.push(...(children.get(next) ?? []));
+    queue.push(...childrenOf(next));
   }
   return found;
+}
+
+// The kernel's own list, which costs microseconds: a walk over all of /proc would disturb what is measured.
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
+  } catch {
+    return []; // The process has ended between two looks.
+  }
+}
+
+/** The nginx master among these processes, by its title. */
+export function nginxMaster(pids: readonly number[]): number | undefined {
+  return pids.find((pid) => commandLine(pid).startsWith('nginx: master'));
 }
 
 /** Living children of an nginx master whose title says worker, those shutting down included. */
@@ -43,7 +49,6 @@ export function nginxWorkers(masterPid: number): { pid: number; shuttingDown: bo
 export function usageOf(pids: readonly number[]): Usage {
   let cpuTicks = 0;
   let minorFaults = 0;
-  let contextSwitches = 0;
   let rssKiB = 0;
   for (const pid of pids) {
     const fields = statFields(pid);
@@ -53,9 +58,30 @@ export function usageOf(pids: readonly number[]): Usage {
     for (const field of [11, 12, 13, 14]) cpuTicks += Number(fields[field]);
     const status = readOrEmpty(`/proc/${pid}/status`);
     rssKiB += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-    for (const match of status.matchAll(/ctxt_switches:\s+(\d+)/g)) contextSwitches += Number(match[1]);
   }
-  return { cpuSeconds: cpuTicks / TICKS_PER_SECOND, minorFaults, contextSwitches, rssMiB: rssKiB / 1024 };
+  return { cpuSeconds: cpuTicks / TICKS_PER_SECOND, minorFaults, rssMiB: rssKiB / 1024 };
+}
+
+/** Memory of these processes with each shared page counted once among those that share it: what goes when they go. */
+export function proportionalMiB(pids: readonly number[]): number {
+  const kibibytes = pids.map(
+    (pid) => /^Pss:\s+(\d+)/m.exec(readOrEmpty(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0,
+  );
+  return kibibytes.reduce<number>((sum, value) => sum + Number(value), 0) / 1024;
+}
+
+/** CPU of these processes without that of children that have ended. */
+export function ownCpuSeconds(pids: readonly number[]): number {
+  const ticks = pids
+    .map((pid) => statFields(pid) ?? [])
+    .map((fields) => Number(fields[11] ?? 0) + Number(fields[12] ?? 0));
+  return ticks.reduce((sum, count) => sum + count, 0) / TICKS_PER_SECOND;
+}
+
+/** How often the kernel took a process off a core or put it back since it started. */
+export function contextSwitchesOf(pid: number): number {
+  const status = readOrEmpty(`/proc/${pid}/status`);
+  return [...status.matchAll(/ctxt_switches:\s+(\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
 // /proc/PID/stat after the command in parentheses: state, ppid, pgrp, session, tty, tpgid, flags, minflt, …, utime, stime.
