@@ -1,16 +1,16 @@
+import { Calendar } from './calendar.ts';
 import { Group } from './group.ts';
 import type { PoolPeer } from './peer.ts';
 import type { Shelf } from './shelf.ts';
-import { Tournament } from './tournament.ts';
 
 /** Numbers stay far below 2^53: weight 65535 times this many turns. */
 const MAX_TURN = 16_777_216;
-/** Up to so many distinct weights a scan of them all is quicker than a tournament. */
-const MAX_SCAN = 128;
+/** Up to so many distinct weights a scan of them all is quicker than a calendar. */
+const MAX_SCAN = 48;
 
 /**
- * Smooth weighted round robin with nginx's exact sequence, at a cost of log n and a few distinct weights instead of
- * nginx's n. Holds only peers that may be picked now; whoever leaves takes its current weight along, and whoever
+ * Smooth weighted round robin with nginx's exact sequence, at a cost that does not grow with the list, where nginx's
+ * grows with n. Holds only peers that may be picked now; whoever leaves takes its current weight along, and whoever
  * comes back continues with it, exactly as a peer does that nginx passes over for a while.
  * Source: nginx 1.22, behaviour of ngx_http_upstream_get_peer.
  */
@@ -25,7 +25,7 @@ export class Wheel implements Shelf {
   private readonly topKeys: number[] = [];
   /** The top peers' positions in the list, which decide ties. */
   private readonly topIndexes: number[] = [];
-  private tournament: Tournament | undefined;
+  private calendar: Calendar | undefined;
   /** The only group, while no peer is weak: the usual case. What is copied of it is not kept up to date meanwhile. */
   private alone: Group | undefined = undefined;
   private readonly maxScan: number;
@@ -34,7 +34,7 @@ export class Wheel implements Shelf {
   /** Peers whose effective weight is below their weight; few, and not for long. */
   private readonly weak: PoolPeer[] = [];
 
-  /** With more than `maxScan` distinct weights a tournament finds the next one. */
+  /** With more than `maxScan` distinct weights a calendar finds the next one. */
   constructor(maxScan = MAX_SCAN) {
     this.maxScan = maxScan;
   }
@@ -119,29 +119,29 @@ export class Wheel implements Shelf {
 
   private winner(turn: number): number {
     const count = this.groups.length;
-    let tournament = this.tournament;
-    if (tournament === undefined || !tournament.hasRoom(count)) {
-      let leaves = 2;
-      while (leaves < 2 * count) leaves *= 2;
-      tournament = new Tournament(leaves, this.topKeys, this.weights, this.topIndexes);
-      this.tournament = tournament;
+    let calendar = this.calendar;
+    if (calendar === undefined || !calendar.hasRoom(count)) {
+      let room = 2;
+      while (room < 2 * count) room *= 2;
+      calendar = new Calendar(room, this.topKeys, this.weights, this.topIndexes, turn);
+      this.calendar = calendar;
     }
-    return tournament.best(turn);
+    return calendar.best(turn);
   }
 
-  /** Copies what the scan and the tournament need to know of a group that changed. */
+  /** Copies what the scan and the calendar need to know of a group that changed. */
   private note(group: Group): void {
     const place = group.place;
     this.topKeys[place] = group.topKey();
     this.topIndexes[place] = group.top().index;
-    if (this.tournament !== undefined) this.touch(place);
+    if (this.calendar !== undefined) this.touch(place);
   }
 
   private touch(place: number): void {
-    const tournament = this.tournament;
-    if (tournament === undefined) return;
-    if (tournament.hasRoom(place + 1)) tournament.touch(place);
-    else this.tournament = undefined;
+    const calendar = this.calendar;
+    if (calendar === undefined) return;
+    if (calendar.hasRoom(place + 1)) calendar.touch(place);
+    else this.calendar = undefined;
   }
 
   private nextWithWeak(strong: number, turn: number): PoolPeer | undefined {
@@ -228,11 +228,11 @@ export class Wheel implements Shelf {
   }
 
   private rewind(): void {
+    this.calendar = undefined;
     for (const group of this.groups) {
       group.shift(group.weight * this.turn);
       this.note(group);
     }
     this.turn = 0;
-    this.tournament = undefined;
   }
 }

@@ -39,11 +39,14 @@ describe.each(METHODS)('%s', (method) => {
     expect(new Set(script.choices).size).toBeGreaterThan(5);
   });
 
-  test('makes the same choices for a thousand servers', () => {
+  test.each([
+    ['of a few weights', 5],
+    ['of a thousand weights', 65_535],
+  ])('makes the same choices for a thousand servers %s', (_, heaviest) => {
     const random = new Prng(SEED);
     const script = new BalancerScript();
     const servers = Array.from({ length: 1000 }, (_, i) =>
-      createServer(`10.0.${i >> 8}.${i & 255}:8080`, { weight: 1 + random.below(5) }),
+      createServer(`10.0.${i >> 8}.${i & 255}:8080`, { weight: 1 + random.below(heaviest) }),
     );
     script.create({ method, seed: 42, loadFactor: 1.25 }, servers);
     for (let i = 0; i < 3000; i++) {

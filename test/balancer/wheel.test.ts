@@ -35,7 +35,7 @@ const steps = fc.array(
   { maxLength: 300 },
 );
 
-describe.each([0, 4, 128])('the wheel, with a tournament from %d weights on', (maxScan) => {
+describe.each([0, 4, 128])('the wheel, with a calendar from %d weights on', (maxScan) => {
   test('turns as the scan of all peers does, whoever comes and goes', () => {
     const weights = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 60 });
     fc.assert(
@@ -65,10 +65,15 @@ describe.each([0, 4, 128])('the wheel, with a tournament from %d weights on', (m
   });
 });
 
-test('the wheel turns as the scan does for hundreds of different weights and thousands of picks', () => {
-  const weights = Array.from({ length: 500 }, (_, i) => 1 + ((i * 7919) % 1500));
+test.each([
+  ['spread evenly', (i: number) => 1 + ((i * 7919) % 65_521)],
+  ['spread over magnitudes', (i: number) => Math.floor(1.0065 ** i) + i],
+  ['close together', (i: number) => 60_000 + i],
+])('the wheel turns as the scan does for a thousand different weights %s', (_, weightOf) => {
+  const weights = Array.from({ length: 1000 }, (_, i) => weightOf(i));
+  expect(new Set(weights).size).toBe(1000);
   const wheel = new Wheel();
   const slow = peersOf(weights);
   peersOf(weights).forEach((peer) => wheel.add(peer));
-  for (let i = 0; i < 6000; i++) expect(wheel.next()!.index).toBe(scan(slow)!.index);
+  for (let i = 0; i < 8000; i++) expect(wheel.next()!.index).toBe(scan(slow)!.index);
 });
