@@ -107,6 +107,8 @@ export interface Resolver {
   plan(target: string, plan: TrafficPlan | undefined): void;
   /** Names watched now. */
   names(): readonly string[];
+  /** The newest answer to a name that is watched, for whoever only looks on: it neither starts nor prolongs the watch. */
+  peek(name: string): Resolution | undefined;
   /**
    * Lets a name go before its time, unless somebody subscribes to it or waits for it. The next use starts it anew.
    * @returns true when it was watched and is not any more.

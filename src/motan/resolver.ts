@@ -164,6 +164,10 @@ class NameResolver implements Resolver {
     return [...this.#byName.keys()];
   }
 
+  peek(spelling: string): Resolution | undefined {
+    return (this.#bySpelling.get(spelling) ?? this.#byName.get(this.#parse(spelling).text))?.current;
+  }
+
   forget(spelling: string): boolean {
     const watch = this.#bySpelling.get(spelling) ?? this.#byName.get(this.#parse(spelling).text);
     if (watch === undefined || watch.hasListeners) return false;

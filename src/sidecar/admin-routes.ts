@@ -64,6 +64,15 @@ export function createAdminApp(context: AdminContext): Hono {
     const found = context.status().upstreams.find((one) => one.name === name);
     return found ? c.json(found) : c.json({ error: `there is no upstream "${name}"` }, 404);
   });
+  app.get('/names', (c) => {
+    const { names } = context.status();
+    return names ? c.json(names) : c.json({ error: 'nothing is served from names here' }, 404);
+  });
+  app.get('/names/:name', (c) => {
+    const name = c.req.param('name');
+    const found = context.status().names?.names.find((one) => one.name === name);
+    return found ? c.json(found) : c.json({ error: `"${name}" is not watched here now` }, 404);
+  });
   app.get('/upstream_show', (c) => {
     const query = new URL(c.req.url).search.slice(1);
     const lists = context.status().upstreams.map((one) => shown(one.name, one.servers));

@@ -25,7 +25,10 @@ export async function openAdmin(
   { status, sync }: { readonly status: () => EngineStatus; readonly sync: Pick<Sync, 'changes'> },
 ): Promise<AdminServer> {
   const stop = new AbortController();
-  const metrics = createMetrics(() => status().upstreams);
+  const metrics = createMetrics(
+    () => status().upstreams,
+    () => status().names,
+  );
   const app = createAdminApp({
     status,
     changes: (signal) => sync.changes(signal),

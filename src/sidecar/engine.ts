@@ -7,6 +7,7 @@ import type { Target } from '../upsync/target.ts';
 import type { AdminServer } from './admin.ts';
 import type { EngineConfig, NginxWiring } from './engine-config.ts';
 import type { EngineStatus } from './engine-status.ts';
+import type { NamesStatus } from './names/names-status.ts';
 import { openTarget, sameWiring } from './open-target.ts';
 import { openStatusServer, type StatusServer } from './status-server.ts';
 
@@ -18,6 +19,8 @@ export interface EngineOptions {
   readonly openTarget?: typeof openTarget;
   /** How often the nginx master is looked for. Milliseconds. @default 500 */
   readonly masterCheckMs?: number;
+  /** What is served from names beside it, for `status()`. */
+  readonly names?: () => NamesStatus | undefined;
 }
 
 /** Why an engine ended by itself. */
@@ -67,11 +70,13 @@ export class Engine {
   status(): EngineStatus {
     const { nginx } = this.#config;
     const masterPid = nginx?.masterPid;
+    const names = this.#options.names?.();
     return {
       pid: process.pid,
       startedAt: this.#startedAt,
       ...(nginx && { nginx: { mode: nginx.mode, ...(masterPid !== undefined && { masterPid }) } }),
       upstreams: this.#sync?.status() ?? [],
+      ...(names && { names }),
     };
   }
 

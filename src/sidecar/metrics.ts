@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Server } from '../upstream/server.ts';
 import { type ApplyMessage, applyChannel } from '../upsync/channels.ts';
 import type { UpstreamStatus } from '../upsync/upstream-status.ts';
+import { createNameMetrics } from './names/name-metrics.ts';
+import type { NamesStatus } from './names/names-status.ts';
 
 /** Numbers for Prometheus. */
 export interface Metrics {
@@ -21,7 +23,10 @@ function stateOf({ down, drain, backup }: Server): 'up' | 'down' | 'backup' | 'd
 }
 
 /** Makes the metrics; all but the apply times are read from `status` when asked for, so they cost nothing in between. */
-export function createMetrics(status: () => readonly UpstreamStatus[]): Metrics {
+export function createMetrics(
+  status: () => readonly UpstreamStatus[],
+  names: () => NamesStatus | undefined = () => undefined,
+): Metrics {
   const registers = [new Registry()];
   const registry = registers[0]!;
   const gauge = (name: string, help: string, labelNames: string[] = ['upstream']) =>
@@ -64,6 +69,8 @@ export function createMetrics(status: () => readonly UpstreamStatus[]): Metrics 
     registers,
   });
 
+  const fillNames = createNameMetrics(registers);
+
   const onApply = (message: unknown): void => {
     const { target, seconds, ok } = message as ApplyMessage;
     apply.observe({ target, result: ok ? 'ok' : 'error' }, seconds);
@@ -92,6 +99,7 @@ export function createMetrics(status: () => readonly UpstreamStatus[]): Metrics 
       for (const metric of [servers, version, worker, age, ready, refused, rejected, pending, polls, errors])
         metric.reset();
       for (const one of status()) fill(one);
+      fillNames(names());
       return { body: await registry.metrics(), type: registry.contentType };
     },
     close: () => applyChannel.unsubscribe(onApply),

@@ -12,6 +12,7 @@ import {
   motanGroupMapping,
   type NameMapping,
   templateMapping,
+  type Topology,
 } from '../motan/topology.ts';
 import type { MotanSection } from './upsync-yaml-names.ts';
 import { readYaml, type YamlFile } from './upsync-yaml.ts';
@@ -32,22 +33,29 @@ export interface NameFlags {
 /** A resolver, and what it was made of. */
 export interface OpenedNames {
   readonly resolver: Resolver;
-  readonly sources: ConsulSources;
-  /** The configuration file, when there is one. */
-  readonly yaml: YamlFile | undefined;
+  readonly topology: Topology;
+}
+
+export interface OpenNamesOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+  readonly logger?: Logger;
+}
+
+/** The configuration file of a command line, when it names one. @throws as `readYaml` */
+export function yamlOf({ conf }: Pick<NameFlags, 'conf'>): YamlFile | undefined {
+  return conf === undefined ? undefined : readYaml(path.resolve(conf));
 }
 
 /**
- * Opens a resolver from a configuration file or from flags; flags win.
- * @throws {UpsyncError} USAGE when the local IDC is not known, CONFIG_INVALID, BAD_TOPOLOGY.
+ * Opens a resolver from a configuration and flags; flags win.
+ * @throws {UpsyncError} USAGE when the local IDC is not known, BAD_TOPOLOGY.
  */
 export async function openNames(
   flags: NameFlags,
-  env: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-  logger?: Logger,
+  yaml: YamlFile | undefined,
+  { env, signal, logger }: OpenNamesOptions,
 ): Promise<OpenedNames> {
-  const yaml = flags.conf === undefined ? undefined : readYaml(path.resolve(flags.conf));
   const section: Partial<MotanSection> = yaml?.data.motan ?? {};
   const folder = yaml === undefined ? process.cwd() : path.dirname(yaml.file);
   const sources = openSources(flags, section, folder);
@@ -59,19 +67,20 @@ export async function openNames(
       'USAGE',
       'the local IDC is not known: name it with --idc, with UPSYNC_IDC or as motan.local of the configuration',
     );
+  const topology = createTopology({
+    local,
+    idcs: idcs.length === 0 ? [{ name: local }] : idcs,
+    mapping: mappingOf(flags.mapping ?? section.mapping),
+    ...(section.order && { order: section.order }),
+  });
   const resolver = createResolver({
-    topology: createTopology({
-      local,
-      idcs: idcs.length === 0 ? [{ name: local }] : idcs,
-      mapping: mappingOf(flags.mapping ?? section.mapping),
-      ...(section.order && { order: section.order }),
-    }),
+    topology,
     providers: sources.providers,
     commands: sources.commands,
     ...(section.snapshots !== undefined && { snapshotDir: path.resolve(folder, section.snapshots) }),
     ...(logger && { logger }),
   });
-  return { resolver, sources, yaml };
+  return { resolver, topology };
 }
 
 /** Opens Consul as flags or a configuration name it. */

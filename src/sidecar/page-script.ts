@@ -126,6 +126,32 @@ function find() {
   for (const { article, search } of articles.values()) article.hidden = !search.includes(wanted);
 }
 
+const percent = (share) => Math.round(share * 1000) / 10 + ' %';
+
+function drawNames(names) {
+  byId('names').hidden = !names;
+  if (!names) return;
+  const { idc, dns, configService, plans } = names;
+  const told = ['seen from IDC ' + idc];
+  if (dns) told.push('DNS on ' + dns.address + ', ' + count(dns.queries, 'question'));
+  if (configService) told.push('config service on ' + configService.url);
+  for (const { target, plan, until } of plans)
+    told.push(target + ': ' + (plan ? 'plan ' + plan + ' until ' + new Date(until).toLocaleString() : 'no plan'));
+  byId('served').textContent = told.join(' · ');
+  const wanted = byId('find').value.trim().toLowerCase();
+  const rows = names.names.filter(({ name }) => name.includes(wanted)).slice(0, MOST_SERVERS).map((one) => {
+    const parts = one.idcs.map((at) => at.idc + ' ' + percent(at.share) + ' (' + at.healthy + ' of ' + at.servers + ')');
+    const row = element('tr', [
+      element('td', one.name),
+      element('td', parts.join(', ')),
+      element('td', [element('span', one.state, 'pill ' + (one.state === 'live' ? 'good' : 'warn'))]),
+    ]);
+    row.title = one.reasons.map((reason) => reason.text).join('\n');
+    return row;
+  });
+  byId('name-rows').replaceChildren(...rows);
+}
+
 function summarize(text, className) {
   byId('summary').textContent = text;
   byId('summary').className = className;
@@ -141,7 +167,7 @@ async function refresh() {
   try {
     const answer = await fetch('status');
     if (!answer.ok) throw new Error('the engine answered ' + answer.status);
-    const { upstreams, pid } = await answer.json();
+    const { upstreams, pid, names: served } = await answer.json();
     const names = new Set(upstreams.map((one) => one.name));
     for (const [name, { article }] of articles)
       if (!names.has(name)) {
@@ -149,8 +175,10 @@ async function refresh() {
         articles.delete(name);
       }
     upstreams.forEach(draw);
+    drawNames(served);
     const troubled = upstreams.filter((one) => verdict(one)[1] === 'bad').length;
-    const all = count(upstreams.length, 'upstream') + ', engine ' + pid + ', ';
+    const watched = served ? ', ' + count(served.watched, 'name') : '';
+    const all = count(upstreams.length, 'upstream') + watched + ', engine ' + pid + ', ';
     summarize(all + (troubled ? troubled + ' with a problem' : 'all well'), troubled ? 'bad' : 'good');
     find();
   } catch (error) {

@@ -16,6 +16,11 @@ export const PAGE_HTML = `<!doctype html>
       <input id="find" type="search" autocomplete="off" placeholder="Find a name or an address" aria-label="Find" />
     </header>
     <main id="upstreams"></main>
+    <section id="names" aria-labelledby="names-title" hidden>
+      <h2 id="names-title">Names</h2>
+      <p id="served"></p>
+      <table><tbody id="name-rows"></tbody></table>
+    </section>
     <section aria-labelledby="changes-title">
       <h2 id="changes-title">Changes since this page was opened</h2>
       <p id="quiet">None yet.</p>

@@ -1,16 +1,17 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { errorText, UpsyncError } from '../upstream/errors.ts';
 import type { Logger } from '../upstream/logger.ts';
-import { masterPid } from '../upsync/targets/nginx-reload.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import type { EngineConfig, NginxWiring } from './engine-config.ts';
+import { filePrint, tellRefused } from './follow-yaml.ts';
+import type { NamesStatus } from './names/names-status.ts';
+import type { ServedNames } from './names/served-names.ts';
 import { requireNginx, type NginxBinary } from './nginx-binary.ts';
+import { reloadNginx } from './reload-nginx.ts';
 import { ConfRenderer, type Rendered, startLine } from './run-render.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import { durationAt, engineSettings, plansOf } from './upsync-yaml-plans.ts';
-import { readYaml, type YamlFile } from './upsync-yaml.ts';
+import { readYaml, speaksOfNames, type YamlFile } from './upsync-yaml.ts';
 import { type FolderWatch, watchFolders } from './watch-folders.ts';
 
 export interface RunOptions {
@@ -22,7 +23,11 @@ export interface RunOptions {
   /** Ends the sidecar. */
   readonly signal: AbortSignal;
   /** Told once everything runs. */
-  readonly onReady?: (sidecar: { readonly configPath?: string; readonly adminUrl?: string }) => void;
+  readonly onReady?: (sidecar: {
+    readonly configPath?: string;
+    readonly adminUrl?: string;
+    readonly names?: NamesStatus;
+  }) => void;
   /** For tests. */
   readonly engine?: Omit<EngineOptions, 'logger'>;
   /** For tests. @default the worker code that was built with this program */
@@ -35,7 +40,7 @@ export interface RunOptions {
 const SWEEP_MS = 1000;
 
 /**
- * Runs the sidecar beside an nginx that someone else starts (or for dump files alone) until the signal aborts. Its own
+ * Runs the sidecar beside an nginx that someone else starts (or for dump files or names alone) until the signal aborts. Its own
  * configuration and the nginx.conf are followed: what is valid is applied, what is not is logged and the old goes on.
  * @throws {UpsyncError} when the configuration is wrong at the start; EADDRINUSE and the like from the admin address.
  */
@@ -53,6 +58,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
 class Sidecar {
   readonly #options: RunOptions;
   readonly #logger: Logger;
+  #names: ServedNames | undefined;
   #yaml: YamlFile | undefined;
   #yamlPrint = '';
   #renderer: ConfRenderer | undefined;
@@ -90,9 +96,11 @@ class Sidecar {
         'configuration_rendered',
       );
     const adminUrl = this.#engine?.adminUrl;
+    const names = this.#names?.status();
     onReady?.({
       ...(configPath !== undefined && { configPath }),
       ...(adminUrl !== undefined && { adminUrl }),
+      ...(names && { names }),
     });
   }
 
@@ -100,6 +108,7 @@ class Sidecar {
     clearInterval(this.#sweep);
     await this.#watch?.close();
     await this.#engine?.close();
+    await this.#names?.close();
   }
 
   async #look(): Promise<void> {
@@ -119,15 +128,24 @@ class Sidecar {
       this.#watch?.add(this.#folders());
     } catch (error) {
       this.#refused = print;
-      this.#logger.error(
-        { error: errorText(error), next: 'the old configuration goes on' },
-        'configuration_refused',
-      );
+      tellRefused(error, this.#logger);
     }
   }
 
-  // Everything that can fail comes before anything changes.
   async #use(yaml: YamlFile): Promise<void> {
+    const before = this.#yaml;
+    try {
+      await this.#useAll(yaml);
+    } catch (error) {
+      if (before) await this.#names?.apply(before).catch((late: unknown) => tellRefused(late, this.#logger));
+      throw error;
+    }
+    if (before && before.data.log_level !== yaml.data.log_level)
+      this.#logger.warn({ next: 'it counts from the next start on' }, 'log_level_changed');
+  }
+
+  // Everything that can fail comes before nginx is touched.
+  async #useAll(yaml: YamlFile): Promise<void> {
     const own = plansOf(yaml);
     const settings = engineSettings(yaml);
     const conf = yaml.data.nginx?.conf;
@@ -136,6 +154,7 @@ class Sidecar {
         'CONFIG_INVALID',
         `"upstreams" and "nginx.conf" cannot both be given in ${yaml.file}: the nginx.conf says which upstreams there are`,
       );
+    await this.#serveNames(yaml);
     const renderer = conf === undefined ? undefined : await this.#rendererFor(yaml, conf);
     const rendered = await renderer?.render(this.#options.signal);
     const nginx = this.#wiring(yaml, renderer, rendered);
@@ -145,8 +164,17 @@ class Sidecar {
     this.#renderer = renderer;
     this.#rendered = rendered;
     this.#yaml = yaml;
-    if (rendered && !isFirst) await this.#reloadNginx(yaml);
+    if (rendered && !isFirst) await reloadNginx(this.#nginxPid(yaml), this.#logger);
     await this.#run(config);
+  }
+
+  // Loaded when it is used: a sidecar of nginx alone does not pay for DNS.
+  async #serveNames(yaml: YamlFile): Promise<void> {
+    if (this.#names === undefined && !speaksOfNames(yaml)) return;
+    const { ServedNames } = await import('./names/served-names.ts');
+    const { env, signal } = this.#options;
+    this.#names ??= new ServedNames({ env, signal, logger: this.#logger });
+    await this.#names.apply(yaml);
   }
 
   async #rendererFor(yaml: YamlFile, conf: string): Promise<ConfRenderer> {
@@ -204,30 +232,9 @@ class Sidecar {
     };
   }
 
-  async #reloadNginx(yaml: YamlFile): Promise<void> {
-    const pidPath = yaml.data.nginx?.pid;
-    if (pidPath === undefined) {
-      this.#logger.warn({ next: 'reload nginx, or name its pid file as nginx.pid' }, 'nginx_not_reloaded');
-      return;
-    }
-    const pid = await masterPid({
-      nginxBinary: '',
-      configPath: '',
-      pidPath: path.resolve(path.dirname(yaml.file), pidPath),
-    });
-    try {
-      if (pid === undefined)
-        this.#logger.warn({ pidPath, next: 'its next start reads it' }, 'nginx_not_running');
-      else {
-        process.kill(pid, 'SIGHUP');
-        this.#logger.info({ nginx: pid }, 'nginx_reloaded');
-      }
-    } catch (error) {
-      this.#logger.error(
-        { nginx: pid, error: errorText(error), next: 'reload nginx by hand' },
-        'nginx_not_reloaded',
-      );
-    }
+  #nginxPid(yaml: YamlFile): string | undefined {
+    const pid = yaml.data.nginx?.pid;
+    return pid === undefined ? undefined : path.resolve(path.dirname(yaml.file), pid);
   }
 
   async #run(config: EngineConfig): Promise<void> {
@@ -247,7 +254,8 @@ class Sidecar {
   }
 
   async #startEngine(config: EngineConfig): Promise<void> {
-    const engine = new Engine(config, { ...this.#options.engine, logger: this.#logger });
+    const names = (): NamesStatus | undefined => this.#names?.status();
+    const engine = new Engine(config, { ...this.#options.engine, logger: this.#logger, names });
     this.#engine = engine;
     try {
       await engine.start();
@@ -281,15 +289,6 @@ class Sidecar {
 
   #folders(): readonly string[] {
     return [path.dirname(this.#options.configFile), ...(this.#renderer?.folders() ?? [])];
-  }
-}
-
-/** Differs when the file does; a file that is gone has a print as well. */
-function filePrint(file: string): string {
-  try {
-    return createHash('sha256').update(readFileSync(file)).digest('hex');
-  } catch {
-    return 'unreadable';
   }
 }
 

@@ -67,6 +67,11 @@ export function parseYaml(text: string, file: string): YamlFile {
   return { file, data: result.data, lineOf };
 }
 
+/** True when a configuration says anything about names. */
+export function speaksOfNames({ data }: Pick<YamlFile, 'data'>): boolean {
+  return [data.motan, data.dns, data.config_service, data.schedules].some((section) => section !== undefined);
+}
+
 function explain(issue: z.core.$ZodIssue, data: unknown): { reason: string; path: Path }[] {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
   const where = path.length === 0 ? 'the file' : `"${path.join('.')}"`;
@@ -94,7 +99,12 @@ function knownKeys(path: Path): readonly string[] {
     upstreams: Object.keys(shape.upstreams.unwrap().element.shape),
     admin: Object.keys(shape.admin.unwrap().shape),
     guard: Object.keys(shape.guard.unwrap().shape),
+    motan: Object.keys(shape.motan.unwrap().shape),
+    dns: Object.keys(shape.dns.unwrap().shape),
+    config_service: Object.keys(shape.config_service.unwrap().shape),
   };
+  if (path[0] === 'motan' && path[1] === 'idcs')
+    return Object.keys(shape.motan.unwrap().shape.idcs.element.shape);
   return sections[String(path[0])] ?? [];
 }
 

@@ -53,6 +53,8 @@ export function watchFolders(
   // Links are looked at, not through: a link that is switched is a change of its folder.
   const watcher = watch([...folders], { depth: 0, ignoreInitial: true, followSymlinks: false });
   watcher.on('all', onEvent);
+  // What happened while the watch was being set up was not reported.
+  watcher.on('ready', soon);
   // Too many watches, say: the slow look goes on.
   watcher.on('error', (error) => logger.warn({ error: errorText(error) }, 'watch_failed'));
   const net = setInterval(soon, netMs);

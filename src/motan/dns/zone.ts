@@ -84,8 +84,7 @@ export class Zone {
       // Opens the name; throws without opening it when the IDC is unknown.
       this.#options.resolver.resolve(name.text);
     } catch (error) {
-      const isUnknown = error instanceof UpsyncError && error.code === 'UNKNOWN_IDC';
-      return isUnknown ? negativeAnswer(RCODE.NXDOMAIN, soa) : negativeAnswer(RCODE.SERVFAIL);
+      return refused(error, soa);
     }
     const opened: Entry = {
       text: name.text,
@@ -114,9 +113,8 @@ export class Zone {
     let resolution: Resolution;
     try {
       resolution = this.#options.resolver.resolve(entry.text);
-    } catch {
-      // The resolver is closed or full: a failure, never a "does not exist".
-      return negativeAnswer(RCODE.SERVFAIL);
+    } catch (error) {
+      return refused(error, entry.soa);
     }
     if (resolution.state === 'pending') return this.#wait(entry, type);
     return this.#prepared(entry, type, resolution);
@@ -222,6 +220,12 @@ export class Zone {
     const { suffix, negativeTtl } = this.#options;
     return soaRecord({ zone, nameServer: `${SERVER_LABEL}.${suffix}`, negativeTtl, ttl });
   }
+}
+
+// A resolver that is closed or full is a failure, never a "does not exist".
+function refused(error: unknown, soa: Buffer): PreparedAnswer {
+  const isUnknown = error instanceof UpsyncError && error.code === 'UNKNOWN_IDC';
+  return isUnknown ? negativeAnswer(RCODE.NXDOMAIN, soa) : negativeAnswer(RCODE.SERVFAIL);
 }
 
 const KEPT_TYPES: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA, TYPE.SRV, TYPE.ANY]);

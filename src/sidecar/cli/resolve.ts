@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import type { Resolution } from '../../motan/resolution.ts';
-import { type NameFlags, openNames } from '../open-names.ts';
+import { type NameFlags, openNames, yamlOf } from '../open-names.ts';
 import type { CliContext } from './command.ts';
 import { addNameOptions } from './name-options.ts';
+import { percent } from './percent.ts';
 import { stayAlive } from './stay-alive.ts';
 
 interface ResolveFlags extends NameFlags {
@@ -26,7 +27,7 @@ export function resolveCommand(context: CliContext): Command {
       '\nExample: upsync resolve rs.a.6379 --consul http://127.0.0.1:8500 --idc a --idcs a,b,cloud',
     )
     .action(async (name: string, flags: ResolveFlags) => {
-      const { resolver } = await openNames(flags, context.env, context.signal);
+      const { resolver } = await openNames(flags, yamlOf(flags), context);
       const show = (resolution: Resolution): void =>
         context.stdout(flags.json ? `${JSON.stringify(resolution)}\n` : formatResolution(resolution));
       try {
@@ -60,8 +61,4 @@ export function formatResolution(resolution: Resolution): string {
   }
   for (const { idc, code, text } of reasons) lines.push(`  ${code} (${idc}): ${text}`);
   return `${lines.join('\n')}\n`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1).replace(/\.0$/, '')} %`;
 }

@@ -5,6 +5,7 @@ import { type Runtime, listRuntimes, runtimeBase } from '../supervisor/runtime.t
 import { isRunning, readState } from '../supervisor/state-file.ts';
 import { askEngine } from './ask-engine.ts';
 import type { CliContext } from './command.ts';
+import { formatNames } from './format-names.ts';
 import { formatStatus } from './format-status.ts';
 
 interface ShowFlags {
@@ -16,7 +17,7 @@ interface ShowFlags {
 export function showCommand(context: CliContext): Command {
   return new Command('show')
     .description('Shows the lists in force, where each comes from, and which version every worker runs.')
-    .argument('[name]', 'one upstream only')
+    .argument('[name]', 'one upstream or one name like rs.a.6379 only')
     .option('--json', 'everything, for programs')
     .option('--socket <path>', 'status socket of one engine (default: every one that runs here)')
     .addHelpText('after', '\nExample: upsync show test --json')
@@ -24,7 +25,7 @@ export function showCommand(context: CliContext): Command {
       const sockets = socket === undefined ? runningSockets(runtimeBase(context.env)) : [socket];
       const engines = await Promise.all(sockets.map((one) => askEngine(one)));
       const chosen = engines.map((engine) => only(engine, name));
-      const count = chosen.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
+      const count = chosen.reduce((sum, { upstreams, names }) => sum + upstreams.length + (names ? 1 : 0), 0);
       if (name !== undefined && count === 0)
         throw new UpsyncError('UNKNOWN_UPSTREAM', unknown(name, engines));
       if (json) context.stdout(`${JSON.stringify(chosen, undefined, 2)}\n`);
@@ -49,7 +50,13 @@ function runningSockets(base: string): string[] {
 
 function only(engine: EngineStatus, name: string | undefined): EngineStatus {
   if (name === undefined) return engine;
-  return { ...engine, upstreams: engine.upstreams.filter((upstream) => upstream.name === name) };
+  const { names, ...rest } = engine;
+  const own = names?.names.filter((one) => one.name === name) ?? [];
+  return {
+    ...rest,
+    upstreams: engine.upstreams.filter((upstream) => upstream.name === name),
+    ...(names && own.length > 0 && { names: { ...names, names: own } }),
+  };
 }
 
 function unknown(name: string, engines: readonly EngineStatus[]): string {
@@ -58,8 +65,13 @@ function unknown(name: string, engines: readonly EngineStatus[]): string {
 }
 
 function format(engine: EngineStatus): string {
-  const { nginx, pid, upstreams } = engine;
+  const { nginx, pid, upstreams, names } = engine;
   const master = nginx?.masterPid === undefined ? '' : ` of nginx ${nginx.masterPid}`;
   const now = Date.now();
-  return `engine ${pid}${master}\n\n${upstreams.map((upstream) => formatStatus(upstream, now)).join('\n')}`;
+  const parts = [
+    `engine ${pid}${master}\n`,
+    ...upstreams.map((upstream) => formatStatus(upstream, now)),
+    ...(names ? [formatNames(names)] : []),
+  ];
+  return parts.join('\n');
 }
