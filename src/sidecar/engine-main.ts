@@ -23,6 +23,7 @@ const STOP_MS = 900;
 /** Runs the engine for the configuration in `file` until it is stopped. Returns the exit code. */
 async function main(file: string | undefined): Promise<number> {
   const { createLogger } = await import('./log.ts');
+  const { giveWay } = await import('./give-way.ts');
   const { errorText } = await import('../upstream/errors.ts');
   if (file === undefined) {
     process.stderr.write(
@@ -45,6 +46,7 @@ async function main(file: string | undefined): Promise<number> {
   const config = await readEngineConfig(file);
   logger = createLogger({ component: 'engine', level: config.logLevel });
   const engine = new Engine(config, { logger });
+  giveWay();
   let ended = false;
   void engine.ended.then(() => {
     ended = true;

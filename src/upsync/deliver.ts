@@ -44,6 +44,8 @@ export class Delivery {
   readonly #jobs = new Set<{ abort: AbortController; done: Promise<void> }>();
   readonly #check: NodeJS.Timeout | undefined;
   #seen = new Map<string, ApplyReport>();
+  /** What `#seen` was made of. */
+  #reports: readonly ApplyReport[] = [];
   #pumping: NodeJS.Immediate | undefined;
   #pause: NodeJS.Timeout | undefined;
   #lastStart = -Infinity;
@@ -185,7 +187,7 @@ export class Delivery {
         slot.error = undefined;
         slot.lagging = 0;
         slot.backoff.reset();
-        slot.restMs = restAfter(snapshots[index]!);
+        slot.restMs = this.target.restMs ?? restAfter(snapshots[index]!);
         if (slot.restMs > 0 && !this.#closed) this.#wakeAfter(slot, slot.restMs);
       } else {
         if (slot.error === undefined) news.push(upstream);
@@ -255,13 +257,17 @@ export class Delivery {
   async #compare(): Promise<void> {
     if (this.#checking || this.#closed || !this.target.reports) return;
     this.#checking = true;
-    const asked = new Map([...this.#slots].map(([upstream, slot]) => [upstream, slot.attempts]));
+    for (const slot of this.#slots.values()) slot.asked = slot.attempts;
     const timeoutMs = this.#options.applyTimeoutMs ?? 10_000;
     try {
       const reports = await this.target.reports(AbortSignal.timeout(timeoutMs));
       this.#outage = undefined;
-      this.#seen = new Map(reports.map((report) => [report.upstream, report]));
-      this.#repair(asked);
+      // Of thousands of upstreams nothing has moved, in nearly every second.
+      if (reports !== this.#reports) {
+        this.#reports = reports;
+        this.#seen = new Map(reports.map((report) => [report.upstream, report]));
+      }
+      this.#repair();
     } catch (error) {
       if (this.#outage === undefined)
         this.#options.logger.warn(
@@ -274,8 +280,8 @@ export class Delivery {
     }
   }
 
-  #repair(asked: ReadonlyMap<string, number>): void {
-    const { lost, behind } = markLost(this.#slots, this.#seen, asked);
+  #repair(): void {
+    const { lost, behind } = markLost(this.#slots, this.#seen);
     const told = { target: this.target.description, next: 'sending the lists again' };
     if (lost.length > 0)
       this.#options.logger.warn({ ...told, upstreams: lost.slice(0, 5), count: lost.length }, 'lists_lost');

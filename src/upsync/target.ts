@@ -30,6 +30,12 @@ export interface Target {
    * @default calls for different upstreams may overlap
    */
   readonly intervalMs?: number;
+  /**
+   * Least time between two calls for one upstream, in milliseconds: the first change of a burst comes at once, the last one
+   * at the end of the rest or when the delivery ends.
+   * @default a rest that grows with the list, 1 ms for 50 servers
+   */
+  readonly restMs?: number;
   apply(snapshot: Snapshot, signal?: AbortSignal): Promise<ApplyReport>;
   /**
    * As `apply` for many upstreams in one go; the results stand in the order of the snapshots, and one that fails does not
@@ -38,7 +44,8 @@ export interface Target {
   applyMany?(snapshots: readonly Snapshot[], signal?: AbortSignal): Promise<readonly Result<ApplyReport>[]>;
   /**
    * What the workers use now, for every upstream this target was given; asked once a second so that a list lost behind our
-   * back (nginx restarted, a new worker) is noticed and put back. Targets that cannot lose a list leave it out.
+   * back (nginx restarted, a new worker) is noticed and put back. Targets that cannot lose a list leave it out. The same
+   * array as before says that nothing has changed.
    */
   reports?(signal?: AbortSignal): Promise<readonly ApplyReport[]>;
   close(): Promise<void>;

@@ -120,6 +120,23 @@ describe('delivering', () => {
     expect(target.lists.get('u9')?.version).toBe(4);
   });
 
+  test('a target that wants rest gets the first change of a burst at once and the last one after it, or at the end', async () => {
+    const target = Object.assign(new FakeNginx(), { restMs: 1000 });
+    const delivery = deliver(target);
+    for (const version of [1, 2, 3]) {
+      delivery.put(list('a', version));
+      await turn(5);
+    }
+    delivery.put(list('b', 1));
+    await turn(5);
+    expect([...target.lists.values()].map(({ version }) => version)).toEqual([1, 1]);
+    await turn(1000);
+    expect(target.lists.get('a')?.version).toBe(3);
+    delivery.put(list('a', 4));
+    await delivery.close(100);
+    expect(target.lists.get('a')?.version).toBe(4);
+  });
+
   test('a batch that is slow does not hold up another upstream', async () => {
     const target = new FakeNginx();
     const delivery = deliver(target);

@@ -1,12 +1,20 @@
 import type { Snapshot } from '../../upstream/snapshot.ts';
-import { formatDump, writeDump } from '../dump.ts';
+import { type Server, sameServer } from '../../upstream/server.ts';
+import { writeDump } from '../dump.ts';
 import type { ApplyReport, Target } from '../target.ts';
+
+interface Written {
+  readonly file: string;
+  readonly servers: readonly Server[];
+}
 
 /** Keeps the last good list of each upstream on disk, for the next start. */
 export class DumpFileTarget implements Target {
   readonly description = 'dump files';
+  /** Each write waits for the disk twice: a burst of changes costs one a second. */
+  readonly restMs = 1000;
   readonly #pathOf: (upstream: string) => string | undefined;
-  readonly #written = new Map<string, string>();
+  readonly #written = new Map<string, Written>();
 
   /** @param pathOf the file of an upstream; undefined when it keeps none. */
   constructor(pathOf: (upstream: string) => string | undefined) {
@@ -17,9 +25,9 @@ export class DumpFileTarget implements Target {
     const file = this.#pathOf(upstream);
     if (file !== undefined) {
       // Addresses of host names change without the dump, which keeps the names.
-      const text = `${file}\n${formatDump(servers)}`;
-      if (this.#written.get(upstream) !== text) await writeDump(file, servers);
-      this.#written.set(upstream, text);
+      const written = this.#written.get(upstream);
+      if (written?.file !== file || !isSame(written.servers, servers)) await writeDump(file, servers);
+      this.#written.set(upstream, { file, servers });
     }
     return { upstream, version, workers: [] };
   }
@@ -27,4 +35,8 @@ export class DumpFileTarget implements Target {
   async close(): Promise<void> {
     this.#written.clear();
   }
+}
+
+function isSame(a: readonly Server[], b: readonly Server[]): boolean {
+  return a === b || (a.length === b.length && a.every((server, at) => sameServer(server, b[at]!)));
 }
