@@ -1,6 +1,9 @@
 import type { PoolPeer } from './peer.ts';
 import { Strays, isBefore } from './strays.ts';
 
+/** Shared by all groups that never had any: most of them, in a list of many weights. */
+const NO_STRAYS = new Strays();
+
 /**
  * The peers of one weight, in the order they are to be picked. Every pick adds the same weight to each of them, so picks
  * of others do not change their order; and the one picked nearly always belongs at the very end. So they stand in a
@@ -13,7 +16,7 @@ export class Group {
   /** Place in the wheel's list of groups. */
   place = 0;
   private head: PoolPeer | undefined = undefined;
-  private readonly strays = new Strays();
+  private strays = NO_STRAYS;
 
   constructor(weight: number) {
     this.weight = weight;
@@ -44,6 +47,7 @@ export class Group {
     }
     const last = head.ahead!;
     if (isBefore(peer, last)) {
+      if (this.strays === NO_STRAYS) this.strays = new Strays();
       this.strays.add(peer);
       return;
     }
