@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { compareRuns, renderComparison } from './report/compare.ts';
+import { estimate, remaining } from './progress.ts';
+import { parseRun, renderComparison } from './report/compare.ts';
 import { renderResults, type Run } from './report/markdown.ts';
 import { drawPlot } from './report/svg.ts';
 import { readMachine } from './rig/machine.ts';
@@ -44,7 +45,9 @@ async function main(): Promise<number> {
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50)
     throw new Error('--rounds takes a whole number from 1 to 50');
   const before =
-    values.compare === undefined ? undefined : (JSON.parse(await readFile(values.compare, 'utf8')) as Run);
+    values.compare === undefined
+      ? undefined
+      : parseRun(values.compare, await readFile(values.compare, 'utf8'));
   const chosen = choose(positionals);
   const context = {
     rounds,
@@ -53,7 +56,7 @@ async function main(): Promise<number> {
   };
   const run = await measure(chosen, context);
   await write(run, values.out, positionals.length === 0);
-  if (before !== undefined) process.stdout.write(renderComparison(compareRuns(before, run)));
+  if (before !== undefined) process.stdout.write(renderComparison(before, run));
   for (const { text, measured, met } of run.reports.flatMap((report) => report.goals)) {
     process.stdout.write(`${met ? 'met   ' : 'MISSED'}  ${text}: ${measured}\n`);
   }
@@ -72,13 +75,16 @@ function choose(names: readonly string[]): readonly Scenario[] {
 async function measure(chosen: readonly Scenario[], context: Omit<Context, 'step'>): Promise<Run> {
   const begun = performance.now();
   const reports: ScenarioReport[] = [];
+  const estimates = chosen.map((scenario) => estimate(scenario, context));
   for (const [at, scenario] of chosen.entries()) {
-    const left = chosen
-      .slice(at)
-      .reduce((sum, { minutes }) => sum + minutes * context.scale * (context.rounds / 3), 0);
+    const here = performance.now();
     const step = (text: string): void => {
-      const elapsed = Math.round((performance.now() - begun) / 1000);
-      process.stderr.write(`[${elapsed} s, about ${Math.ceil(left)} min left] ${scenario.name}: ${text}\n`);
+      const now = performance.now();
+      const [spent, spentHere] = [(now - begun) / 60_000, (now - here) / 60_000];
+      const left = remaining({ estimates, at, spent, spentHere });
+      process.stderr.write(
+        `[${spent.toFixed(1)} min, about ${left.toFixed(1)} min left] ${scenario.name}: ${text}\n`,
+      );
     };
     reports.push(await scenario.run({ ...context, step }));
   }

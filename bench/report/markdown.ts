@@ -1,5 +1,5 @@
 import type { Machine } from '../rig/machine.ts';
-import type { ScenarioReport, Table } from '../scenario.ts';
+import type { Goal, ScenarioReport, Table } from '../scenario.ts';
 
 /** Everything one run measured; kept as JSON. */
 export interface Run {
@@ -30,15 +30,26 @@ export function renderResults(run: Run): string {
     ...table({
       caption: '',
       columns: ['goal', 'measured', 'met'],
-      rows: goals.map(({ text, measured, met, why }) => [
-        text,
-        measured,
-        met ? 'yes' : `**no**${why === undefined ? '' : `: ${why}`}`,
-      ]),
+      rows: goals.map(({ text, measured, met }) => [text, measured, met ? 'yes' : '**no**']),
     }),
     '',
+    ...missed(goals),
     ...run.reports.flatMap(section),
   ].join('\n');
+}
+
+function missed(goals: readonly Goal[]): string[] {
+  const explained = goals.filter(({ met }) => !met);
+  if (explained.length === 0) return [];
+  return [
+    '### Missed, and why',
+    '',
+    ...explained.flatMap(({ text, measured, why, profile }) => [
+      `**${text}: ${measured}.** ${why ?? 'Not explained yet.'}`,
+      '',
+      ...(profile === undefined ? [] : [`${profile.caption}:`, '', ...table(profile), '']),
+    ]),
+  ];
 }
 
 function section(report: ScenarioReport): string[] {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
+import { findConsul } from './consul-binary.ts';
 
 /** What the numbers were measured on; printed with every result. */
 export interface Machine {
@@ -23,7 +24,7 @@ export function readMachine(): Machine {
       luajit: firstMatch('luajit', ['-v'], /LuaJIT (\S+)/),
       wrk: firstMatch('wrk', ['-v'], /wrk (\S+)/),
       dnsmasq: firstMatch('dnsmasq', ['-v'], /version (\S+)/),
-      consul: firstMatch(process.env['CONSUL_BIN'] ?? 'consul', ['version'], /Consul v?(\S+)/),
+      consul: firstMatch(findConsul() ?? 'consul', ['version'], /Consul v?(\S+)/),
     },
   };
 }

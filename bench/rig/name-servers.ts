@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
-import { freePorts, output, start, type Child } from './child.ts';
+import { findConsul } from './consul-binary.ts';
+import { freePorts, start, type Child } from './child.ts';
 import { PROGRAM, startRegistry } from './registry.ts';
 
 /** A name server with one name of four addresses. */
@@ -63,7 +63,7 @@ export async function startDnsmasq(): Promise<NameServer> {
 
 /** The real Consul where it can be found; undefined otherwise. */
 export async function startConsulDns(): Promise<NameServer | undefined> {
-  const binary = await findConsul();
+  const binary = findConsul();
   if (binary === undefined) return undefined;
   const [http, dns, server, serfLan, serfWan] = (await freePorts(5)) as [
     number,
@@ -108,15 +108,4 @@ export async function startConsulDns(): Promise<NameServer | undefined> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function findConsul(): Promise<string | undefined> {
-  try {
-    const found = (
-      await output(process.execPath, ['test/helpers/build-consul.mjs', '--find'], 10_000)
-    ).trim();
-    return existsSync(found) ? found : undefined;
-  } catch {
-    return undefined;
-  }
 }

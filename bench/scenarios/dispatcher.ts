@@ -1,11 +1,11 @@
-import path from 'node:path';
 import { startBackends } from '../rig/backends.ts';
-import { output } from '../rig/child.ts';
-import type { DispatcherResult, DispatcherRun } from '../rig/dispatcher-main.ts';
+import type { DispatcherKind } from '../rig/dispatcher-kinds.ts';
+import { runDispatcher } from '../rig/dispatcher-run.ts';
 import type { Context, Scenario, ScenarioReport } from '../scenario.ts';
-import { alternate, pretty, ratio, spread } from '../stats.ts';
+import { alternate, pretty, ratio, spread, within } from '../stats.ts';
+import { measureEvents } from './dispatcher-events.ts';
 
-const KINDS: readonly DispatcherRun['kind'][] = ['balanced-pool', 'upsync', 'round-robin-pool', 'pool'];
+const KINDS: readonly DispatcherKind[] = ['balanced-pool', 'upsync', 'round-robin-pool', 'pool'];
 const SERVERS = 4;
 const CONCURRENCY = 32;
 
@@ -13,7 +13,7 @@ const CONCURRENCY = 32;
 export const dispatcher: Scenario = {
   name: 'dispatcher',
   title: 'Dispatcher: requests from Node',
-  minutes: 0.7,
+  minutes: 2.2,
   run,
 };
 
@@ -21,32 +21,32 @@ async function run(context: Context): Promise<ScenarioReport> {
   const seconds = Math.max(1, Math.round(2 * context.scale));
   const rates = new Map<string, number[]>(KINDS.map((kind) => [kind, []]));
   const backends = await startBackends(SERVERS);
-  const main = path.join(import.meta.dirname, '..', 'rig', 'dispatcher-main.js');
   let failed = 0;
   try {
     for (let round = 0; round < context.rounds; round += 1) {
       for (const kind of alternate(KINDS, round)) {
         context.step(`round ${round + 1} of ${context.rounds}, ${kind}`);
-        const options: DispatcherRun = {
+        const result = await runDispatcher({
           kind,
           addresses: backends.addresses,
           seconds,
           concurrency: CONCURRENCY,
-        };
-        const text = await output(process.execPath, [main, JSON.stringify(options)], (seconds + 30) * 1000);
-        const result = JSON.parse(text) as DispatcherResult;
+          pauseMs: 0,
+        });
         rates.get(kind)!.push(result.requestsPerSecond);
-        if (kind === 'upsync') failed += result.failed;
+        if (kind === 'upsync') failed += Object.values(result.errors).reduce((sum, count) => sum + count, 0);
       }
     }
   } finally {
     await backends.stop();
   }
+  const events = await measureEvents(context);
+  failed += events.failed;
   const base = rates.get('balanced-pool')!;
   return {
     name: dispatcher.name,
     title: dispatcher.title,
-    method: `${CONCURRENCY} requests under way at all times over ${SERVERS} servers for ${seconds} s, a process per run. BalancedPool is undici's only pool over several servers; RoundRobinPool and Pool know a single one, and are shown for the cost of the rest of undici.`,
+    method: `${CONCURRENCY} requests under way at all times over ${SERVERS} servers for ${seconds} s, a process per run. BalancedPool is undici's only pool over several servers; RoundRobinPool and Pool have one here, and are shown for the cost of the rest of undici. ${events.method}`,
     tables: [
       {
         caption: 'Requests per second from one Node process',
@@ -57,10 +57,11 @@ async function run(context: Context): Promise<ScenarioReport> {
           return [
             kind,
             `${pretty(rate.median)} (${pretty(rate.min)} to ${pretty(rate.max)})`,
-            `${relative.median.toFixed(2)} (${relative.min.toFixed(2)} to ${relative.max.toFixed(2)})`,
+            within(relative.median, relative.min, relative.max),
           ];
         }),
       },
+      events.table,
     ],
     plots: [
       {
@@ -70,7 +71,16 @@ async function run(context: Context): Promise<ScenarioReport> {
         bars: KINDS.map((kind) => ({ label: kind, ...spread(rates.get(kind)!) })),
       },
     ],
-    goals: [{ text: 'no request of the dispatcher fails', measured: `${failed} failed`, met: failed === 0 }],
-    measures: Object.fromEntries(KINDS.map((kind) => [`dispatcher ${kind} requests/s`, rates.get(kind)!])),
+    goals: [
+      {
+        text: 'no request of the dispatcher fails, also when servers die, restart and join',
+        measured: `${failed} failed`,
+        met: failed === 0,
+      },
+    ],
+    measures: {
+      ...Object.fromEntries(KINDS.map((kind) => [`dispatcher ${kind} requests/s`, rates.get(kind)!])),
+      ...events.measures,
+    },
   };
 }
