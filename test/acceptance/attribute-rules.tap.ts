@@ -1,4 +1,5 @@
 import t from 'tap';
+import { findEtcd, RunningEtcd } from '../helpers/etcd.ts';
 import { FakeConsul } from '../helpers/fake-consul.ts';
 import { Box, until } from '../helpers/upsync-nginx.ts';
 
@@ -159,6 +160,42 @@ await t.test('services with their health', async (t) => {
   await compare(t, box, expected);
 });
 
+await t.test('keys and values of etcd, by its v2 API', async (t) => {
+  const binary = findEtcd();
+  if (binary === undefined)
+    throw new Error('there is no etcd on this machine: sh scripts/setup.sh installs it');
+  const etcd = await RunningEtcd.start(binary);
+  t.teardown(() => etcd.stop());
+  const box = await Box.open(t);
+  const expected = new Map<string, Case>();
+  for (const [i, [value, show]] of VALUES.entries()) {
+    if (value === null) continue;
+    await etcd.v2(`/upstreams/test/${address(i)}`, value);
+    expected.set(address(i), { what: `value ${value}`, show });
+  }
+  for (const key of ['nested/10.9.0.1:80', '10.9.0.2', '10.9.0.4:0', '255.255.255.255:80'])
+    await etcd.v2(`/upstreams/test/${key}`, '{}');
+  await etcd.v2('/upstreams/test2/10.9.9.9:80', '{}');
+  configure(box, etcd.url, 'etcd', '/v2/keys/upstreams/test');
+  const nginx = await box.start();
+  await compare(t, box, expected);
+
+  const [first = '', second = '', ...others] = expected.keys();
+  await etcd.v2(`/upstreams/test/${first}`, '{"weight":42}');
+  await etcd.v2(`/upstreams/test/${second}`, undefined);
+  await etcd.v2('/upstreams/test/10.6.0.1:80', '{}', '&ttl=1');
+  expected.set(first, { what: 'a changed value', show: weight(42) });
+  expected.delete(second);
+  await until(async () => (await box.list()).includes('server 10.6.0.1:80 '));
+  await until(async () => !(await box.list()).includes('server 10.6.0.1:80 '));
+  await compare(t, box, expected);
+
+  const odd = ['nested', '10.9.0.2', '10.9.0.4:0', '255.255.255.255:80'];
+  for (const key of [...others, ...odd, first]) await etcd.v2(`/upstreams/test/${key}`, undefined);
+  await until(() => nginx.output().includes('LIST_EMPTY'));
+  t.match(await box.list(), `server ${first} `, 'an empty folder leaves the last server');
+});
+
 function host(i: number): string {
   return `10.0.${Math.floor(i / 250)}.${(i % 250) + 1}`;
 }
@@ -175,12 +212,16 @@ async function start(
   const box = await Box.open(t);
   const consul = await FakeConsul.start();
   t.teardown(() => consul.stop());
-  box.configure({
-    upstream: `upsync ${new URL(consul.url).host}${path} upsync_type=${type} upsync_interval=20ms;
-    upsync_dump_path ${box.file('servers_test.conf')}; server 127.0.0.1:1;`,
-  });
+  configure(box, consul.url, type, path);
   await box.start();
   return { box, consul };
+}
+
+function configure(box: Box, url: string, type: string, path: string): void {
+  box.configure({
+    upstream: `upsync ${new URL(url).host}${path} upsync_type=${type} upsync_interval=20ms;
+    upsync_dump_path ${box.file('servers_test.conf')}; server 127.0.0.1:1;`,
+  });
 }
 
 /** Every expected line is there, and no other; the dump file says the same. */
@@ -200,6 +241,7 @@ async function compare(
     lines.map((line) => /^ {8}server (\S+) (.*)$/.exec(line)!.slice(1) as [string, string]),
   );
   for (const [at, { what, show }] of expected) t.equal(shown.get(at), show, what);
-  await until(() => box.read('servers_test.conf').split('\n').length > expected.size);
-  t.equal(box.read('servers_test.conf'), lines.map((line) => `${line.trim()}\n`).join(''), 'the dump file');
+  const dump = lines.map((line) => `${line.trim()}\n`).join('');
+  await until(() => box.read('servers_test.conf') === dump);
+  t.equal(box.read('servers_test.conf'), dump, 'the dump file');
 }

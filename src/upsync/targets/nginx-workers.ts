@@ -8,6 +8,7 @@ import {
   type PutAnswer,
   type UpstreamState,
   type WorkersState,
+  type WorkerState,
 } from '../nginx/control.ts';
 import { encodeServers } from '../nginx/wire.ts';
 import type { ApplyReport, Target, WorkerReport } from '../target.ts';
@@ -36,7 +37,11 @@ export interface NginxWorkersTarget extends Target {
 interface Given {
   readonly version: number;
   readonly crc: number;
+  /** Kept as long as it is true: thousands are asked for every second. */
+  report: ApplyReport;
 }
+
+type InNginx = Pick<UpstreamState, 'version' | 'generation'>;
 
 /** The lists of one nginx process and configuration. */
 interface Heard {
@@ -59,6 +64,10 @@ class NginxWorkers implements NginxWorkersTarget {
   readonly #given = new Map<string, Given>();
   /** What nginx has, as last heard. Kept up to date by what it answers, so that thousands need not be asked for again. */
   #heard: Heard | undefined;
+  /** The answer to the last question for reports. */
+  #reports: readonly ApplyReport[] = [];
+  /** Shared by reports that say the same, which after a start are all. */
+  #workers: readonly WorkerReport[] = [];
 
   constructor(options: NginxWorkersOptions) {
     this.description = `nginx ${options.socketPath}`;
@@ -96,13 +105,19 @@ class NginxWorkers implements NginxWorkersTarget {
     let now: WorkersState = await this.#control.workers(signal);
     if (!isUpToDate(this.#heard, now, now.lists)) now = await this.state(signal);
     const reports: ApplyReport[] = [];
-    for (const [upstream, { version, crc }] of this.#given) {
+    for (const [upstream, given] of this.#given) {
       const inNginx = this.#heard?.upstreams.get(upstream);
       // Compared by content: versions of the dictionary start again with each nginx.
-      if (inNginx?.crc !== crc || inNginx.version === 0) continue;
-      reports.push({ upstream, version, workers: workerReports(now, upstream, inNginx, version) });
+      if (inNginx?.crc !== given.crc || inNginx.version === 0) continue;
+      const { version } = given;
+      if (!isStillTrue(given.report, now, inNginx))
+        given.report = { upstream, version, workers: this.#workersOf(now, upstream, inNginx, version) };
+      reports.push(given.report);
     }
-    return reports;
+    const before = this.#reports;
+    const changed = reports.length !== before.length || reports.some((report, at) => report !== before[at]);
+    if (changed) this.#reports = reports;
+    return this.#reports;
   }
 
   async state(signal?: AbortSignal): Promise<NginxState> {
@@ -135,10 +150,10 @@ class NginxWorkers implements NginxWorkersTarget {
       };
     }
     const crc = crcOf(snapshot);
-    this.#given.set(upstream, { version, crc });
+    const report = { upstream, version, workers: this.#workersOf(answer, upstream, accepted, version) };
+    this.#given.set(upstream, { version, crc, report });
     const { generation } = accepted;
     this.#heard?.upstreams.set(upstream, { version: accepted.version, crc, generation });
-    const workers = workerReports(answer, upstream, accepted, version);
     if (
       answer.workers.length > 0 &&
       answer.workers.every((worker) => isBad(worker.bad[upstream], accepted.version))
@@ -150,7 +165,25 @@ class NginxWorkers implements NginxWorkersTarget {
           `${this.description}: no worker can use the list of upstream "${upstream}"; the old one stays, see nginx's error log`,
         ),
       };
-    return { ok: true, value: { upstream, version, workers } };
+    return { ok: true, value: report };
+  }
+
+  /** Each started worker, with the version when it uses it. */
+  #workersOf(
+    { workers }: WorkersState,
+    upstream: string,
+    inNginx: InNginx,
+    version: number,
+  ): readonly WorkerReport[] {
+    const told = workers
+      .filter(({ pid }) => pid > 0)
+      .map((worker) => ({ pid: worker.pid, version: uses(worker, upstream, inNginx) ? version : undefined }));
+    const shared = this.#workers;
+    const isSame =
+      told.length === shared.length &&
+      told.every(({ pid, version: used }, at) => pid === shared[at]!.pid && used === shared[at]!.version);
+    if (!isSame) this.#workers = told;
+    return this.#workers;
   }
 
   #warnOfLag(answer: PutAnswer): void {
@@ -173,19 +206,24 @@ function isUpToDate(heard: Heard | undefined, { boot, cycle }: WorkersState, lis
   return heard?.boot === boot && heard.cycle === cycle && heard.lists === lists;
 }
 
-/** Each started worker, with the version when it uses it. */
-function workerReports(
+/** Whether a report would be made just so again. */
+function isStillTrue(
+  { upstream, version, workers: told }: ApplyReport,
   { workers }: WorkersState,
-  upstream: string,
-  inNginx: { readonly version: number; readonly generation: number },
-  version: number,
-): WorkerReport[] {
-  return workers
-    .filter(({ pid }) => pid > 0)
-    .map(({ pid, generation, bad }) => {
-      const isUsed = generation >= inNginx.generation && !isBad(bad[upstream], inNginx.version);
-      return { pid, version: isUsed ? version : undefined };
-    });
+  inNginx: InNginx,
+): boolean {
+  let at = 0;
+  for (const worker of workers) {
+    if (worker.pid <= 0) continue;
+    const before = told[at++];
+    const used = uses(worker, upstream, inNginx) ? version : undefined;
+    if (before?.pid !== worker.pid || before.version !== used) return false;
+  }
+  return at === told.length;
+}
+
+function uses({ generation, bad }: WorkerState, upstream: string, inNginx: InNginx): boolean {
+  return generation >= inNginx.generation && !isBad(bad[upstream], inNginx.version);
 }
 
 /** A list that could not be used stays marked until a later one could. */
