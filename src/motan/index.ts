@@ -119,6 +119,7 @@ export {
 } from './dns/server.ts';
 export { chooseServer, RecentFailures, type ResourceRole, standby } from './connect/choose.ts';
 export { connectTo, type ConnectOptions } from './connect/connect.ts';
+export { type ClusterLookup, clusterLookup, type ClusterLookupOptions } from './connect/cluster-lookup.ts';
 export { createLookup, type LookupOptions } from './connect/lookup.ts';
 export {
   clusterNodes,
