@@ -160,6 +160,7 @@ export class ConsulKvHub {
         ...this.#options,
         floor: this.#floor,
         alsoOk: [404],
+        allocate: (bytes) => this.#reader.allocate(bytes),
         decode: (reply) => {
           const { entries } = this.#reader.read(reply);
           return { value: entries, changed: this.#hasChanged(entries) };

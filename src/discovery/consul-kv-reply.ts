@@ -40,6 +40,10 @@ const NONE: readonly never[] = [];
 export class KvReplyReader<Tag = undefined> {
   readonly #tagOf: (key: string) => Tag;
   #seen = new SeenItems<KvEntry<Tag>>(Buffer.alloc(0));
+  /** Memory given for the next reply, used by the one before, and free again. */
+  #given: Buffer | undefined;
+  #used: Buffer | undefined;
+  #spare: Buffer | undefined;
 
   /** @param tagOf asked once for each key that is new or has another value. */
   constructor(tagOf: (key: string) => Tag) {
@@ -47,11 +51,23 @@ export class KvReplyReader<Tag = undefined> {
   }
 
   /**
+   * Gives the memory for a reply that will be read here: of a reply before, where it is large enough. Megabytes that come
+   * anew with each change would pile up for as long as the collector does not care.
+   */
+  allocate(bytes: number): Buffer {
+    const spare = this.#spare;
+    const fits = spare !== undefined && bytes <= spare.length && bytes >= spare.length / 4;
+    this.#given = fits ? spare : Buffer.allocUnsafeSlow(bytes + (bytes >> 5));
+    this.#spare = undefined;
+    return this.#given;
+  }
+
+  /**
    * Reads a whole reply; a 404 has no entries.
    * @throws {SourceError} SOURCE_BAD_REPLY, or SOURCE_WRONG_TYPE when not one entry has a key.
    */
   read(reply: RegistryReply): KvReply<Tag> {
-    const seen = new SeenItems<KvEntry<Tag>>(reply.body);
+    const seen = new SeenItems<KvEntry<Tag>>(reply.body, this.#seen.made.length);
     if (reply.status !== 404) this.#walk(seen, reply);
     const { made } = seen;
     const entries = made.filter((entry) => entry !== undefined);
@@ -61,6 +77,9 @@ export class KvReplyReader<Tag = undefined> {
         `${reply.url} sent entries without a key: is the path one of the KV store (/v1/kv/…), as upsync_type=consul needs?`,
       );
     this.#seen = seen;
+    this.#spare = this.#used;
+    this.#used = this.#given?.buffer === reply.body.buffer ? this.#given : undefined;
+    this.#given = undefined;
     return { entries, stray: strayItems(made.length - entries.length, reply) };
   }
 

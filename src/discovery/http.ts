@@ -17,6 +17,8 @@ export interface RegistryRequest {
   /** Bound of the whole exchange, in milliseconds. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Gives the memory for a reply of so many bytes, or more. @default new memory */
+  readonly allocate?: (bytes: number) => Buffer;
 }
 
 /** A registry's answer, whatever its status. */
@@ -24,7 +26,7 @@ export interface RegistryReply {
   readonly status: number;
   /** Value of a header, its name in lower case. */
   header(name: string): string | undefined;
-  /** What came, as bytes that belong to the reply alone. */
+  /** What came, as bytes; who gave the memory for them may use it again. */
   readonly body: Buffer;
   /** The same as text, decoded each time it is asked for: a large reply is not kept twice. */
   readonly text: string;
@@ -80,7 +82,7 @@ export class RegistryHttp {
       try {
         const token = await readToken(this.#options.credentials);
         const response = await this.#send(base, request, token, deadline.signal);
-        const reply = await this.#readReply(response, url, token);
+        const reply = await this.#readReply(response, url, token, request.allocate);
         return { reply, usable: reply.status < 500 && reply.status !== 429 };
       } catch (error) {
         throw this.#failure(error, url, deadline.expired() ? request.deadlineMs : undefined);
@@ -175,8 +177,9 @@ export class RegistryHttp {
     { statusCode: status, headers, body: stream }: Dispatcher.ResponseData,
     url: string,
     token: string | undefined,
+    allocate?: (bytes: number) => Buffer,
   ): Promise<RegistryReply> {
-    const bytes = await this.#readBody(stream, url);
+    const bytes = await this.#readBody(stream, url, allocate);
     const body = status === 200 ? bytes : withoutToken(bytes, token);
     return {
       status,
@@ -189,7 +192,12 @@ export class RegistryHttp {
     };
   }
 
-  async #readBody(stream: Dispatcher.ResponseData['body'], url: string): Promise<Buffer> {
+  async #readBody(
+    stream: Dispatcher.ResponseData['body'],
+    url: string,
+    // Not from Node's pool, as `Buffer.concat` would take it: who keeps a small reply must not keep a large pool.
+    allocate: (bytes: number) => Buffer = (size) => Buffer.allocUnsafeSlow(size),
+  ): Promise<Buffer> {
     const limit = this.#options.maxBytes ?? MAX_REPLY_BYTES;
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -201,8 +209,7 @@ export class RegistryHttp {
     }
     // The connection is free for the next request only after this turn of the event loop; asking before opens a second one.
     await new Promise(setImmediate);
-    // Not from Node's pool, as `Buffer.concat` would take it: who keeps a small reply must not keep a large pool.
-    const body = Buffer.allocUnsafeSlow(bytes);
+    const body = allocate(bytes).subarray(0, bytes);
     let at = 0;
     for (const chunk of chunks) at += chunk.copy(body, at);
     return body;

@@ -7,10 +7,12 @@ export class SeenItems<T extends { readonly key: string }> {
   /** Undefined where an item was none of ours. */
   readonly made: (T | undefined)[] = [];
   /** First byte of an item and the one after its last, by turns. */
-  #bounds = new Uint32Array(128);
+  #bounds: Uint32Array;
 
-  constructor(body: Buffer) {
+  /** @param expected how many items there will be, more or less. */
+  constructor(body: Buffer, expected = 0) {
     this.body = body;
+    this.#bounds = new Uint32Array(2 * (expected + 64));
   }
 
   add(item: T | undefined, start: number, end: number): void {

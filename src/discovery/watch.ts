@@ -26,6 +26,8 @@ export interface WatchOptions {
   readonly backoff?: Backoff;
   /** @default SILENT */
   readonly logger?: Logger;
+  /** Told each list, also one that equals the one before: that the registry answers at all is news after an outage. */
+  readonly heard?: (list: SourceList) => void;
 }
 
 /** Longest wait before a source that fails is asked again: what an outage may last longer for us. Milliseconds. */
@@ -37,7 +39,7 @@ const RETRY_CAP_MS = 10_000;
  * does the source go on. It ends when the signal aborts, and never throws.
  */
 export async function* watch(source: Source, options: WatchOptions): AsyncGenerator<WatchEvent> {
-  const { signal, backoff = new Backoff({ capMs: RETRY_CAP_MS }), logger = SILENT } = options;
+  const { signal, backoff = new Backoff({ capMs: RETRY_CAP_MS }), logger = SILENT, heard } = options;
   let last: SourceList | undefined;
   while (!signal.aborted) {
     let error: SourceError;
@@ -45,6 +47,7 @@ export async function* watch(source: Source, options: WatchOptions): AsyncGenera
       for await (const list of source.lists(signal)) {
         if (signal.aborted) return;
         backoff.reset();
+        heard?.(list);
         if (last !== undefined && sameList(last, list)) continue;
         yield { ok: true, list };
         last = list;

@@ -12,6 +12,8 @@ export interface Slot {
   delivered: ApplyReport | undefined;
   /** Attempts that ended, to tell a question asked before one from a question asked after. */
   attempts: number;
+  /** `attempts` when the target was last asked; one that moved since cannot be compared with the answer. */
+  asked: number;
   /** `wanted` is still to be applied. */
   due: boolean;
   /** An attempt is under way. */
@@ -31,6 +33,7 @@ export function createSlot(wanted: Snapshot, random: (() => number) | undefined)
     wanted,
     delivered: undefined,
     attempts: 0,
+    asked: 0,
     due: true,
     busy: false,
     lagging: 0,
@@ -65,19 +68,16 @@ export function isUnfinished(slot: Slot): boolean {
 /**
  * Compares what a target says with what it confirmed before, and marks as due what it lost: another version than it
  * confirmed, or a worker that stays behind.
- * @param asked each slot's `attempts` when the target was asked; one that moved since cannot be compared.
  * @returns upstreams to be told about, each once per incident.
  */
 export function markLost(
   slots: ReadonlyMap<string, Slot>,
   reports: ReadonlyMap<string, ApplyReport>,
-  asked: ReadonlyMap<string, number>,
 ): { readonly lost: readonly string[]; readonly behind: readonly string[] } {
   const lost: string[] = [];
   const behind: string[] = [];
   for (const [upstream, slot] of slots) {
-    if (slot.delivered === undefined || slot.due || slot.busy || asked.get(upstream) !== slot.attempts)
-      continue;
+    if (slot.delivered === undefined || slot.due || slot.busy || slot.asked !== slot.attempts) continue;
     const report = reports.get(upstream);
     if (report?.version !== slot.delivered.version) {
       lost.push(upstream);

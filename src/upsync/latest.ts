@@ -4,8 +4,7 @@
  */
 export class Latest<T> {
   #value: { readonly of: T } | undefined;
-  #wake: () => void = () => undefined;
-  #changed = this.#promise();
+  #listeners: readonly (() => void)[] = [];
   #ended = false;
 
   get value(): T | undefined {
@@ -15,42 +14,50 @@ export class Latest<T> {
   set(value: T): void {
     if (this.#ended) return;
     this.#value = { of: value };
-    this.#next();
+    this.#tell();
   }
 
   /** Ends every reader once it has seen the newest value. */
   end(): void {
     this.#ended = true;
-    this.#next();
+    this.#tell();
+    this.#listeners = [];
+  }
+
+  /** Calls `take` with the value there is and with each newer one, in the moment it comes: what a reader costs the least. */
+  each(take: (value: T) => void): void {
+    let seen: { readonly of: T } | undefined;
+    const look = (): void => {
+      if (this.#value === undefined || this.#value === seen) return;
+      seen = this.#value;
+      take(seen.of);
+    };
+    if (!this.#ended) this.#listeners = [...this.#listeners, look];
+    look();
   }
 
   /** The value there is, then each newer one; ends when the signal aborts or after the last value. */
   async *values(signal?: AbortSignal): AsyncGenerator<T, void, undefined> {
-    let stop: () => void = () => undefined;
-    const stopped = new Promise<void>((resolve) => (stop = resolve));
-    signal?.addEventListener('abort', stop, { once: true });
+    let wake: () => void = () => undefined;
+    const look = (): void => wake();
     let seen: { readonly of: T } | undefined;
+    this.#listeners = [...this.#listeners, look];
+    signal?.addEventListener('abort', look, { once: true });
     try {
       while (!signal?.aborted) {
-        const changed = this.#changed;
         if (this.#value && this.#value !== seen) {
           seen = this.#value;
           yield seen.of;
         } else if (this.#ended) return;
-        else await Promise.race([changed, stopped]);
+        else await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
-      signal?.removeEventListener('abort', stop);
+      signal?.removeEventListener('abort', look);
+      this.#listeners = this.#listeners.filter((listener) => listener !== look);
     }
   }
 
-  #next(): void {
-    const wake = this.#wake;
-    this.#changed = this.#promise();
-    wake();
-  }
-
-  #promise(): Promise<void> {
-    return new Promise((resolve) => (this.#wake = resolve));
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }

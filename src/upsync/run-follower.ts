@@ -1,4 +1,4 @@
-import type { Source, SourceList } from '../discovery/source.ts';
+import type { Source } from '../discovery/source.ts';
 import { watch } from '../discovery/watch.ts';
 import { Backoff } from '../upstream/backoff.ts';
 import type { Logger } from '../upstream/logger.ts';
@@ -11,21 +11,10 @@ export async function runFollower(
   options: { readonly signal: AbortSignal; readonly logger: Logger; readonly random?: () => number },
 ): Promise<void> {
   const { signal, logger, random } = options;
-  const heard: Source = {
-    description: source.description,
-    lists: (stop) => hear(source.lists(stop), follower),
-  };
+  const heard = ({ index }: { readonly index?: string }): void => follower.contact(index);
   const backoff = new Backoff({ capMs: 10_000, ...(random && { random }) });
-  for await (const event of watch(heard, { signal, logger, backoff })) {
+  for await (const event of watch(source, { signal, logger, backoff, heard })) {
     if (event.ok) follower.take(event.list);
     else follower.fail(event.error);
-  }
-}
-
-// watch() drops lists that are no news, but that the registry answers at all is news after an outage.
-async function* hear(lists: AsyncIterable<SourceList>, follower: Follower): AsyncGenerator<SourceList> {
-  for await (const list of lists) {
-    follower.contact(list.index);
-    yield list;
   }
 }

@@ -210,12 +210,12 @@ class RegistrySync implements Sync {
       ...(now && { now }),
     });
     const stop = new AbortController();
-    const watching = runFollower(follower, source, {
+    this.#handOn(follower);
+    const done = runFollower(follower, source, {
       signal: stop.signal,
       logger: this.#logger,
       ...(random && { random }),
     });
-    const done = Promise.all([watching, this.#handOn(follower)]);
     this.#running.set(name, { plan, follower, stop, done });
     this.#logger.debug(
       { upstream: name, type: from.type, servers: initial.servers.length },
@@ -223,8 +223,8 @@ class RegistrySync implements Sync {
     );
   }
 
-  async #handOn(follower: Follower): Promise<void> {
-    for await (const { written, resolved } of follower.emissions.values()) {
+  #handOn(follower: Follower): void {
+    follower.emissions.each(({ written, resolved }) => {
       for (const delivery of this.#plain) delivery.put(written);
       const fromRegistry = written.origin.kind === 'registry';
       // Workers cannot use names, so a first list with names is the exception that nginx does get.
@@ -232,7 +232,7 @@ class RegistrySync implements Sync {
       if (resolved && (fromRegistry || named)) for (const delivery of this.#nginx) delivery.put(resolved);
       if (fromRegistry) this.#dumps.put(written);
       this.#feed.publish(written);
-    }
+    });
   }
 
   async #end(name: string): Promise<void> {

@@ -36,3 +36,18 @@ test('a reader that waits ends when its signal aborts', async () => {
   stop.abort();
   expect((await waiting).done).toBe(true);
 });
+
+test('whoever is called gets the value there is and each newer one at once, and nothing after the end', () => {
+  const latest = new Latest<number>();
+  const seen: number[] = [];
+  latest.each((value) => seen.push(value));
+  latest.set(1);
+  latest.set(2);
+  latest.each((value) => seen.push(value * 10));
+  latest.set(3);
+  latest.end();
+  latest.set(4);
+  expect(seen).toEqual([1, 2, 20, 3, 30]);
+  latest.each((value) => seen.push(value * 100));
+  expect(seen).toEqual([1, 2, 20, 3, 30, 300]);
+});
