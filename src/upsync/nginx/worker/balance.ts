@@ -80,7 +80,10 @@ function openForPlain(id: number, now: number): Attempt | undefined {
 
 function settlePlain(peer: Peer): void {
   const upstream = upstreamOf(peer);
-  if (upstream !== undefined) endAttempt(upstream, peer, hasFailed(peer.server.address), clock(), 0);
+  if (upstream === undefined) return;
+  endAttempt(upstream, peer, hasFailed(peer.server.address), clock(), 0);
+  // A newer list may have given it a limit meanwhile.
+  if (sharesLoads(upstream)) noteLoad(upstream, peer);
 }
 
 function upstreamOf(peer: Peer): Upstream | undefined {
