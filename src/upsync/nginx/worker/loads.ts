@@ -11,10 +11,13 @@ import { self } from './self.ts';
 
 /** Older counts of other workers are read again before a pick. Milliseconds. */
 const FRESH_MS = 10;
+/** Far more than workers in lockstep ever need to get out of it. */
+const MAX_ROUNDS = 8;
 const BY_LOAD: Partial<Record<Method, boolean>> = {
   least_conn: true,
   random_two_least_conn: true,
   bounded_hash: true,
+  ewma: true,
 };
 
 /** Per address: this worker's key, and those of the others. */
@@ -119,15 +122,21 @@ function readTold(upstream: Upstream, now: number): void {
   }
 }
 
-/** Makes this worker's pick known first and then counts all: two workers may both step back, but never both go ahead. */
+/**
+ * Makes this worker's pick known first and then counts all, so that two workers never both go ahead. When they get in each
+ * other's way all step back, and each looks again: the last one sees a place that is still free. Workers in lockstep would
+ * go on like that, so each waits longer the higher its number is; one of them is then alone.
+ */
 function admits(upstream: Upstream, peer: Peer, now: number): boolean {
-  for (const _ of $range(1, 3)) {
-    dict.safe_set(keysOf(upstream, peer).own, peer.conns);
-    const others = exactOthers(upstream, peer);
-    if (peer.conns + others <= peer.server.maxConns) return true;
-    dict.safe_set(keysOf(upstream, peer).own, peer.conns - 1);
-    const left = exactOthers(upstream, peer);
-    if (peer.conns + left > peer.server.maxConns) {
+  const { own } = keysOf(upstream, peer);
+  const free = peer.server.maxConns - peer.conns;
+  for (const round of $range(1, MAX_ROUNDS)) {
+    dict.safe_set(own, peer.conns);
+    if (exactOthers(upstream, peer) <= free) return true;
+    dict.safe_set(own, peer.conns - 1);
+    for (const _ of $range(0, self.workerId * round)) {
+      const left = exactOthers(upstream, peer);
+      if (left <= free) continue;
       upstream.balancer.setOtherConns(peer, left, now);
       return false;
     }

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServer } from '../../../../src/upstream/server.ts';
 import { type Backend, closedAddress, startBackend } from '../../../helpers/backend.ts';
@@ -88,32 +90,170 @@ describe('what two workers know of each other', () => {
   });
 });
 
-describe('least_conn over two workers', () => {
-  it('sends a request to the server that has fewer in all', async () => {
+describe('max_conns over four workers', () => {
+  let backend: Backend;
+  let proxy: ProxyFixture;
+  let waiting: (() => void)[] = [];
+  let most = 0;
+
+  beforeAll(async () => {
+    backend = await startBackend();
+    let atOnce = 0;
+    backend.handler = (_request, response) => {
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      waiting.push(() => {
+        atOnce -= 1;
+        response.end('done');
+      });
+    };
+    proxy = await ProxyFixture.start({ workers: 4, listen: 'reuseport' });
+  });
+  afterAll(async () => {
+    await proxy?.stop();
+    await backend?.close();
+  });
+
+  it('gives the last place to exactly one of those that ask for it at once', async () => {
+    await proxy.put(createServer(backend.address, { maxConns: 1 }));
+    // A connection each, so that the requests are at their workers in the same moment.
+    const clients = Array.from({ length: 8 }, () => new Client(proxy.nginx.url));
+    const taken: number[] = [];
+    for (let round = 0; round < 150; round++) {
+      waiting = [];
+      let refused = 0;
+      const answers = clients.map((client) =>
+        client.request({ path: '/', method: 'GET' }).then(async ({ statusCode, body }) => {
+          await body.dump();
+          if (statusCode === 502) refused += 1;
+        }),
+      );
+      await until(() => waiting.length + refused === clients.length);
+      taken.push(waiting.length);
+      for (const finish of waiting) finish();
+      await Promise.all(answers);
+      // nginx ends a request a moment after its client has the answer.
+      await sleep(2);
+    }
+    expect(taken).toEqual(Array(150).fill(1));
+    for (const client of clients) await client.close();
+  });
+
+  it('never exceeds it under load, and gives every place back', async () => {
+    await proxy.put(createServer(backend.address, { maxConns: 5 }));
+    most = 0;
+    waiting = [];
+    const answer = setInterval(() => waiting.splice(0, 3).forEach((finish) => finish()), 1);
+    const clients = Array.from({ length: 24 }, () => new Client(proxy.nginx.url));
+    const statuses = new Map<number, number>();
+    const end = performance.now() + 1500;
+    await Promise.all(
+      clients.map(async (client) => {
+        while (performance.now() < end) {
+          const { statusCode, body } = await client.request({ path: '/', method: 'GET' });
+          await body.dump();
+          statuses.set(statusCode, (statuses.get(statusCode) ?? 0) + 1);
+        }
+      }),
+    );
+    clearInterval(answer);
+    for (const client of clients) await client.close();
+    expect([...statuses.keys()].sort()).toEqual([200, 502]);
+    expect(most).toBe(5);
+    waiting = [];
+    const held = Array.from({ length: 5 }, () => proxy.get());
+    await expect.poll(() => waiting.length).toBe(5);
+    for (const finish of waiting) finish();
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual(Array(5).fill(200));
+  });
+});
+
+describe('methods over two workers', () => {
+  // The key of `bounded_hash` may stand for either server: once the other has its share too, both are allowed.
+  it.each([
+    ['least_conn', 8],
+    ['random_two_least_conn', 8],
+    ['ewma', 8],
+    ['bounded_hash', 3],
+  ] as const)('%s knows the requests of the other worker', async (method, count) => {
     const backends = [await startBackend(), await startBackend()];
+    const [busy, idle] = backends as [Backend, Backend];
+    for (const backend of backends)
+      backend.handler = (_request, response) => setTimeout(() => response.end(), 10);
     const proxy = await ProxyFixture.start({
       workers: 2,
       listen: 'reuseport',
-      method: 'least_conn',
-      servers: backends.map((backend) => createServer(backend.address)),
+      method,
+      servers: backends.map(({ address }) => createServer(address)),
+      ...(method === 'bounded_hash' && { hashKey: 'one' }),
+      location: 'add_header x-worker $pid always;',
     });
+    const clients: Client[] = [];
     try {
-      const finish: (() => void)[] = [];
-      for (const backend of backends)
-        backend.handler = (_request, response) => finish.push(() => response.end(backend.address));
-      const answers: Promise<unknown>[] = [];
-      for (let i = 0; i < 20; i++) {
-        answers.push(proxy.get());
-        await expect.poll(() => finish.length).toBe(i + 1);
-        // Counts of the other worker are those of its last tick.
-        await new Promise((resolve) => setTimeout(resolve, 25));
+      const byWorker = new Map<string, Client[]>();
+      while (byWorker.size < 2 || [...byWorker.values()].some((own) => own.length < 8)) {
+        const client = new Client(proxy.nginx.url);
+        clients.push(client);
+        const { headers, body } = await client.request({ path: '/', method: 'GET' });
+        await body.dump();
+        const worker = String(headers['x-worker']);
+        byWorker.set(worker, [...(byWorker.get(worker) ?? []), client]);
       }
-      expect(backends.map(({ requests }) => requests)).toEqual([10, 10]);
+      const [first, second] = [...byWorker.values()] as [Client[], Client[]];
+      const finish: (() => void)[] = [];
+      for (const backend of backends) {
+        backend.requests = 0;
+        backend.handler = (_request, response) => finish.push(() => response.end());
+      }
+      const ask = (client: Client) =>
+        client.request({ path: '/', method: 'GET' }).then(({ body }) => body.dump());
+      await proxy.put(busy.address);
+      const answers = first.slice(0, 8).map(ask);
+      await expect.poll(() => finish.length).toBe(8);
+      await proxy.put(busy.address, idle.address);
+      // Counts of the other worker are those of its last tick.
+      await sleep(100);
+      for (const client of second.slice(0, count)) {
+        answers.push(ask(client));
+        const before = finish.length;
+        await expect.poll(() => finish.length).toBe(before + 1);
+      }
+      expect([busy.requests, idle.requests]).toEqual([8, count]);
       for (const end of finish) end();
       await Promise.all(answers);
     } finally {
+      for (const client of clients) await client.destroy();
       await proxy.stop();
       for (const backend of backends) await backend.close();
+    }
+  });
+
+  it('random spreads the requests of each worker by weight', async () => {
+    const backends = [await startBackend(), await startBackend()];
+    const [light, heavy] = backends.map(({ address }) => address) as [string, string];
+    const proxy = await ProxyFixture.start({
+      workers: 2,
+      listen: 'reuseport',
+      method: 'random',
+      servers: [createServer(light), createServer(heavy, { weight: 3 })],
+      location: 'add_header x-worker $pid always;',
+    });
+    const perWorker = new Map<string | null, string[]>();
+    try {
+      for (let i = 0; i < 800; i++) {
+        const response = await fetch(proxy.nginx.url, { headers: { connection: 'close' } });
+        const worker = response.headers.get('x-worker');
+        perWorker.set(worker, [...(perWorker.get(worker) ?? []), await response.text()]);
+      }
+    } finally {
+      await proxy.stop();
+      for (const backend of backends) await backend.close();
+    }
+    expect(perWorker.size).toBe(2);
+    for (const answers of perWorker.values()) {
+      const share = answers.filter((address) => address === heavy).length / answers.length;
+      expect(share).toBeGreaterThan(0.6);
+      expect(share).toBeLessThan(0.9);
     }
   });
 });
