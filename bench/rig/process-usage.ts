@@ -62,6 +62,20 @@ export function usageOf(pids: readonly number[]): Usage {
   return { cpuSeconds: cpuTicks / TICKS_PER_SECOND, minorFaults, rssMiB: rssKiB / 1024 };
 }
 
+export interface Memory {
+  readonly rssMiB: number;
+  /** Of it what is not mapped from files: heaps, stacks, shared memory left aside. */
+  readonly anonymousMiB: number;
+}
+
+/** Sum over the processes that are still there. */
+export function memoryOf(pids: readonly number[]): Memory {
+  const texts = pids.map((pid) => readOrEmpty(`/proc/${pid}/status`));
+  const sum = (pattern: RegExp): number =>
+    texts.reduce((total, text) => total + Number(pattern.exec(text)?.[1] ?? 0), 0) / 1024;
+  return { rssMiB: sum(/^VmRSS:\s+(\d+)/m), anonymousMiB: sum(/^RssAnon:\s+(\d+)/m) };
+}
+
 /** Memory of these processes with each shared page counted once among those that share it: what goes when they go. */
 export function proportionalMiB(pids: readonly number[]): number {
   const kibibytes = pids.map(
@@ -90,7 +104,8 @@ function statFields(pid: number): string[] | undefined {
   return text === '' ? undefined : text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
-function commandLine(pid: number): string {
+/** The title of a process; empty when it has ended. */
+export function commandLine(pid: number): string {
   return readOrEmpty(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
 }
 
