@@ -3,7 +3,7 @@ import { Group } from './group.ts';
 import type { PoolPeer } from './peer.ts';
 import type { Shelf } from './shelf.ts';
 
-/** Numbers stay far below 2^53: weight 65535 times this many turns. */
+/** Numbers stay far below 2^53: the largest weight, a million, times this many turns. */
 const MAX_TURN = 16_777_216;
 /** Up to so many distinct weights a scan of them all is quicker than a calendar. */
 const MAX_SCAN = 48;

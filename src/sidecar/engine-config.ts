@@ -3,6 +3,7 @@ import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MAX_DURATION_MS } from '../upstream/duration.ts';
 import { UpsyncError, errorText } from '../upstream/errors.ts';
+import { MAX_WEIGHT } from '../upstream/server-line.ts';
 import type { ShownUpstream } from '../upsync/show.ts';
 import type { UpstreamPlan } from '../upsync/upstream-plan.ts';
 
@@ -68,7 +69,7 @@ const pid = z.number().int().min(2);
 
 const serverSchema = z.strictObject({
   address: z.string().min(1).max(300),
-  weight: z.number().int().min(1).max(65_535),
+  weight: z.number().int().min(1).max(MAX_WEIGHT),
   maxFails: count(2 ** 31 - 1),
   failTimeoutMs: duration,
   down: z.boolean(),

@@ -5,7 +5,7 @@ import { parseSeconds } from './seconds.ts';
 import { createServer, type Server, SERVER_DEFAULTS } from './server.ts';
 
 /** Largest weight kept; a larger one counts as this one. */
-export const MAX_WEIGHT = 65_535;
+export const MAX_WEIGHT = 1_000_000;
 /** Largest `max_fails` and `max_conns` kept (what a signed 32-bit integer holds). */
 export const MAX_COUNT = 2_147_483_647;
 
@@ -18,7 +18,7 @@ export const NGINX_SERVER_DEFAULTS: ServerAttributes = Object.freeze({ ...SERVER
 /**
  * Reads the words of one nginx `server` directive, the word `server` left out: `['10.0.0.1:80', 'weight=5', 'backup']`.
  * A missing port is 80, as in nginx. `resolve` is taken and means nothing here: host names are always resolved again.
- * A weight above 65535 counts as 65535.
+ * A weight above 1,000,000 counts as 1,000,000.
  * @throws {UpsyncError} BAD_ADDRESS, or BAD_SERVER_LINE when a parameter is unknown or its value is not valid.
  */
 export function parseServerWords(

@@ -7,7 +7,7 @@ export interface Server {
    * Two servers are the same when this text is the same. Source: nginx-upsync-module compares `addr:port` as text.
    */
   readonly address: string;
-  /** 1..65535. */
+  /** 1..1,000,000. */
   readonly weight: number;
   /** 0 switches passive failure accounting off. */
   readonly maxFails: number;

@@ -31,9 +31,9 @@ const VALUES: readonly (readonly [value: string | null, show: string])[] = [
   ['{"weight":null}', DEFAULTS],
   ['{"weight":"x"}', DEFAULTS],
   ['{"weight":true}', DEFAULTS],
-  ['{"weight":65535}', weight(65_535)],
+  ['{"weight":70000}', weight(70_000)],
   // Here we differ: the module knows no bound, and a hash ring of it would have 160 million points.
-  ['{"weight":1000000}', weight(65_535)],
+  ['{"weight":1000000000}', weight(1_000_000)],
   ['{"max_fails":0}', fails(0)],
   ['{"max_fails":"3"}', fails(3)],
   ['{"max_fails":-1}', DEFAULTS],

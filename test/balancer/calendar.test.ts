@@ -66,7 +66,7 @@ class Lines {
   }
 }
 
-const weight = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 65_535 }));
+const weight = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 1_000_000 }));
 const step = fc.oneof(
   { weight: 20, arbitrary: fc.record({ kind: fc.constant('next' as const), amount: fc.nat({ max: 30 }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('add' as const), amount: weight }) },

@@ -34,7 +34,8 @@ describe('readTagAttributes', () => {
     [['down', 'backup'], { down: true, backup: true }, 0],
     [['drain', 'max_conns=9', 'slow_start=500ms'], { drain: true, maxConns: 9, slowStartMs: 500 }, 0],
     [['max_conns=-1', 'slow_start=now'], {}, 2],
-    [['weight=70000'], { weight: 65_535 }, 1],
+    [['weight=70000'], { weight: 70_000 }, 0],
+    [['weight=1000001'], { weight: 1_000_000 }, 1],
     [[3, null, ['weight=2'], 'blue', '='], {}, 0],
   ])('%j', (tags, set, problems) => {
     expect(read(tags)).toEqual({ set, problems });

@@ -33,7 +33,7 @@ const TEXT =
 const server: fc.Arbitrary<Server> = fc
   .record({
     port: fc.integer({ min: 1, max: 65_535 }),
-    weight: fc.integer({ min: 1, max: 65_535 }),
+    weight: fc.integer({ min: 1, max: 1_000_000 }),
     maxFails: fc.nat(1000),
     seconds: fc.nat(100_000),
     down: fc.boolean(),

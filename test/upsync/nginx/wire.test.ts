@@ -12,7 +12,7 @@ import {
 const server: fc.Arbitrary<Server> = fc
   .record({
     address: fc.constantFrom('10.0.0.1:80', '[::1]:8080', 'unix:/run/app.sock'),
-    weight: fc.integer({ min: 1, max: 65_535 }),
+    weight: fc.integer({ min: 1, max: 1_000_000 }),
     maxFails: fc.nat(),
     failTimeoutMs: fc.nat().map((seconds) => seconds * 1000),
     down: fc.boolean(),

@@ -33,7 +33,7 @@ export function parseServer(line: string): WorkerServer | string {
   const endpoint = parseEndpoint(address);
   if (endpoint === undefined) return 'has no usable address';
   const weightValue = integer(weight!);
-  if (weightValue < 1 || weightValue > 65535) return 'has a weight outside 1 to 65535';
+  if (weightValue < 1 || weightValue > 1_000_000) return 'has a weight outside 1 to 1000000';
   const maxFailsValue = integer(maxFails!);
   const failTimeoutMs = integer(failTimeout!);
   const maxConnsValue = integer(maxConns!);

@@ -17,7 +17,7 @@ describe('upstream_show in an nginx worker', () => {
     createServer('127.0.0.1:8088', { weight: 10, maxFails: 3 }),
     createServer('127.0.0.1:8090', { backup: true, maxConns: 12, slowStartMs: 90_000 }),
     createServer('127.0.0.1:8089', { down: true, failTimeoutMs: 120_000, slowStartMs: 1500 }),
-    createServer('[::1]:80', { drain: true, weight: 65_535, maxFails: 2_147_483_647 }),
+    createServer('[::1]:80', { drain: true, weight: 1_000_000, maxFails: 2_147_483_647 }),
   ];
   const ordered = [servers[0]!, servers[2]!, servers[3]!, servers[1]!];
   let nginx: LuaNginx;
