@@ -40,7 +40,7 @@ local EAGAIN, EINPROGRESS = 11, 115
 local NAMES = { [32] = "EPIPE", [99] = "EADDRNOTAVAIL", [104] = "ECONNRESET", [110] = "ETIMEDOUT", [111] = "ECONNREFUSED" }
 local FREE, RETRY, OPENING, IDLE, BUSY_OPENING, BUSY = 0, 1, 2, 3, 4, 5
 local KEEPALIVE, SHORT = 0, 1
-local ROOM, SHORT_SLOTS, RETRY_S, LINGER_S, TIMER = 4096, 4096, 0.01, 5, 0xffffffff
+local ROOM, SHORT_SLOTS, RETRY_S, TIMER = 4096, 4096, 0.01, 0xffffffff
 
 local options = {}
 for _, word in ipairs(arg) do
@@ -132,7 +132,7 @@ end
 
 -- A connection that ended is replaced; its place in the ring of idle ones is skipped when its turn comes.
 local function replace(slot, now)
-  streams[KEEPALIVE].dropped = streams[KEEPALIVE].dropped + 1
+  if states[slot] ~= OPENING then streams[KEEPALIVE].dropped = streams[KEEPALIVE].dropped + 1 end
   drop(slot)
   states[slot], dues[slot] = RETRY, now
 end
@@ -287,7 +287,7 @@ repeat
     end
   end
   pump()
-until (due == math.huge and now > last and busy == 0 and waitHead == waitTail) or now > last + LINGER_S
+until (due == math.huge and now > last and busy == 0 and waitHead == waitTail) or now > last + options.patience
 
 local function numbers(values, count)
   local text = {}

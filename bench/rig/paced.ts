@@ -11,6 +11,8 @@ export interface PacedOptions {
   readonly seconds: number;
   /** @default 64 */
   readonly connections?: number;
+  /** Seconds that answers may still come after the last request was due. @default 5 */
+  readonly patience?: number;
 }
 
 /** One kind of client in one run. */
@@ -37,7 +39,7 @@ const PROGRAM = path.resolve('bench/rig/paced.lua');
 
 /** Runs the paced client, a process of its own. */
 export async function paced(options: PacedOptions): Promise<PacedResult> {
-  const { port, keepaliveRate = 0, shortRate = 0, seconds, connections = 64 } = options;
+  const { port, keepaliveRate = 0, shortRate = 0, seconds, connections = 64, patience = 5 } = options;
   const given = {
     host: '127.0.0.1',
     port,
@@ -46,6 +48,7 @@ export async function paced(options: PacedOptions): Promise<PacedResult> {
     shortRate,
     seconds,
     connections,
+    patience,
   };
   const args = Object.entries(given).map(([name, value]) => `${name}=${value}`);
   return JSON.parse(await output('luajit', [PROGRAM, ...args], (seconds + 30) * 1000)) as PacedResult;
