@@ -25,7 +25,7 @@ export interface Front {
   readonly registry: Registry | undefined;
   /** Unix socket of the workers' control server (`upsync` only). */
   controlSocket(): string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -3,6 +3,7 @@ import { startFront, type Variant } from '../rig/front.ts';
 import { wrk } from '../rig/wrk.ts';
 import type { Context, Scenario, ScenarioReport } from '../scenario.ts';
 import { alternate, pretty, ratio, spread } from '../stats.ts';
+import { profileSteady, type SteadyProfile } from './steady-profile.ts';
 
 const GOAL = 0.98;
 const CONNECTIONS = 64;
@@ -13,7 +14,7 @@ const WARM_SECONDS = 1;
 export const steady: Scenario = {
   name: 'steady',
   title: 'Steady: nothing changes',
-  minutes: 1.5,
+  minutes: 1,
   run,
 };
 
@@ -24,6 +25,7 @@ async function run(context: Context): Promise<ScenarioReport> {
   const rates = new Map<Variant, number[]>(variants.map((variant) => [variant, []]));
   const p99s = new Map<Variant, number[]>(variants.map((variant) => [variant, []]));
   const backends = await startBackends(SERVERS);
+  let profile: SteadyProfile;
   try {
     for (let round = 0; round < context.rounds; round += 1) {
       for (const variant of alternate(variants, round)) {
@@ -43,6 +45,7 @@ async function run(context: Context): Promise<ScenarioReport> {
         p99s.get(variant)!.push(result.p99);
       }
     }
+    profile = await profileSteady(context, backends.addresses);
   } finally {
     await backends.stop();
   }
@@ -82,6 +85,8 @@ async function run(context: Context): Promise<ScenarioReport> {
         text: `steady throughput at least ${GOAL} of static`,
         measured: ours.median.toFixed(3),
         met: ours.median >= GOAL,
+        why: profile.why,
+        profile: profile.table,
       },
     ],
     measures: Object.fromEntries(
