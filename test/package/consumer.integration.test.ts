@@ -21,7 +21,7 @@ interface Packed {
 let folder: string;
 let packed: Packed;
 /** Pages whose snippets are whole programs; they are compiled together with the consumer. */
-const PAGES = ['docs/library.md', 'docs/errors.md', 'docs/embedded-registry.md'];
+const PAGES = ['docs/library.md', 'docs/errors.md', 'docs/embedded-registry.md', 'docs/motan.md'];
 const inConsumer = (command: string, ...args: string[]) =>
   run(command, args, { cwd: path.join(folder, 'consumer'), timeout: 120_000 });
 
