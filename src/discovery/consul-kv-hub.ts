@@ -57,9 +57,7 @@ export class ConsulKvHub {
   readonly #backoff: Backoff;
   readonly #reader: KvReplyReader<readonly Member[]>;
   #listeners = 0;
-  /** The last reply's entries. */
-  #entries: readonly Entry[] | undefined;
-  /** Its index, which is that of every part. */
+  /** Index of the last reply, which is that of every part. */
   #replyIndex: string | undefined;
   #running: AbortController | undefined;
   /** True while `entries` of the members are what the running poll was told. */
@@ -162,8 +160,8 @@ export class ConsulKvHub {
         alsoOk: [404],
         allocate: (bytes) => this.#reader.allocate(bytes),
         decode: (reply) => {
-          const { entries } = this.#reader.read(reply);
-          return { value: entries, changed: this.#hasChanged(entries) };
+          const { entries, changed } = this.#reader.read(reply);
+          return { value: entries, changed };
         },
       },
       signal,
@@ -175,13 +173,7 @@ export class ConsulKvHub {
     }
   }
 
-  /** Unchanged entries are the same objects as before, so this costs one comparison per key. */
-  #hasChanged(entries: readonly Entry[]): boolean {
-    return this.#entries === undefined || !sameEntries(this.#entries, entries);
-  }
-
   #take(entries: readonly Entry[], index: string | undefined): void {
-    this.#entries = entries;
     this.#replyIndex = index;
     const changed = new Set(this.#divide(entries));
     const wasFresh = this.#fresh;
@@ -211,8 +203,4 @@ export class ConsulKvHub {
     }
     return changed;
   }
-}
-
-function sameEntries(a: readonly Entry[], b: readonly Entry[]): boolean {
-  return a.length === b.length && a.every((entry, at) => entry === b[at]);
 }

@@ -20,7 +20,10 @@ export interface KvEntry<Tag = undefined> {
 
 /** All entries of a reply, in Consul's order, and the report of what else was in it. */
 export interface KvReply<Tag = undefined> {
+  /** To be used before the next reply is read: the reader's own array, which it fills again. */
   readonly entries: readonly KvEntry<Tag>[];
+  /** True when the entries are not those of the reply before. */
+  readonly changed: boolean;
   readonly stray: readonly RejectedEntry[];
 }
 
@@ -39,7 +42,10 @@ const NONE: readonly never[] = [];
  */
 export class KvReplyReader<Tag = undefined> {
   readonly #tagOf: (key: string) => Tag;
-  #seen = new SeenItems<KvEntry<Tag>>(Buffer.alloc(0));
+  #seen = new SeenItems<KvEntry<Tag>>();
+  /** Takes the next reply, so that a reply leaves nothing behind for the collector. */
+  #next = new SeenItems<KvEntry<Tag>>();
+  #isFirst = true;
   /** Memory given for the next reply, used by the one before, and free again. */
   #given: Buffer | undefined;
   #used: Buffer | undefined;
@@ -67,20 +73,25 @@ export class KvReplyReader<Tag = undefined> {
    * @throws {SourceError} SOURCE_BAD_REPLY, or SOURCE_WRONG_TYPE when not one entry has a key.
    */
   read(reply: RegistryReply): KvReply<Tag> {
-    const seen = new SeenItems<KvEntry<Tag>>(reply.body, this.#seen.made.length);
+    const [before, seen] = [this.#seen, this.#next];
+    seen.begin(reply.body);
     if (reply.status !== 404) this.#walk(seen, reply);
+    seen.finish();
     const { made } = seen;
-    const entries = made.filter((entry) => entry !== undefined);
+    const entries = made.every(isEntry) ? made : made.filter(isEntry);
     if (entries.length === 0 && made.length > 0)
       throw new SourceError(
         'SOURCE_WRONG_TYPE',
         `${reply.url} sent entries without a key: is the path one of the KV store (/v1/kv/…), as upsync_type=consul needs?`,
       );
+    const changed = this.#isFirst || !isSame(before.made, made);
+    this.#isFirst = false;
     this.#seen = seen;
+    this.#next = before;
     this.#spare = this.#used;
     this.#used = this.#given?.buffer === reply.body.buffer ? this.#given : undefined;
     this.#given = undefined;
-    return { entries, stray: strayItems(made.length - entries.length, reply) };
+    return { entries, changed, stray: strayItems(made.length - entries.length, reply) };
   }
 
   #walk(into: SeenItems<KvEntry<Tag>>, reply: RegistryReply): void {
@@ -131,6 +142,14 @@ export class KvReplyReader<Tag = undefined> {
     const { server, rejected } = readKvEntry(key, () => decodeValue(raw));
     return { key, server, rejected: rejected.length === 0 ? NONE : rejected, tag: this.#tagOf(key) };
   }
+}
+
+function isEntry<T>(item: T | undefined): item is T {
+  return item !== undefined;
+}
+
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, at) => item === b[at]);
 }
 
 /** @throws {SyntaxError} when it is no JSON. */

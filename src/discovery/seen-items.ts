@@ -3,20 +3,25 @@ const LONGEST_RUN = 256;
 
 /** An array that came from a registry: its bytes, where each item stands in them, and what was made of each item. */
 export class SeenItems<T extends { readonly key: string }> {
-  readonly body: Buffer;
-  /** Undefined where an item was none of ours. */
-  readonly made: (T | undefined)[] = [];
+  #body: Buffer = Buffer.alloc(0);
+  #made: (T | undefined)[] = [];
+  #count = 0;
   /** First byte of an item and the one after its last, by turns. */
-  #bounds: Uint32Array;
+  #bounds = new Uint32Array(16);
 
-  /** @param expected how many items there will be, more or less. */
-  constructor(body: Buffer, expected = 0) {
-    this.body = body;
-    this.#bounds = new Uint32Array(2 * (expected + 64));
+  /** What was made of each item; undefined where it was none of ours. To be read between `finish` and the next `begin`. */
+  get made(): readonly (T | undefined)[] {
+    return this.#made;
+  }
+
+  /** Forgets what was here, and goes on in the same memory. */
+  begin(body: Buffer): void {
+    this.#body = body;
+    this.#count = 0;
   }
 
   add(item: T | undefined, start: number, end: number): void {
-    const at = this.made.length * 2;
+    const at = this.#count * 2;
     if (at === this.#bounds.length) {
       const more = new Uint32Array(at * 2);
       more.set(this.#bounds);
@@ -24,7 +29,12 @@ export class SeenItems<T extends { readonly key: string }> {
     }
     this.#bounds[at] = start;
     this.#bounds[at + 1] = end;
-    this.made.push(item);
+    this.#made[this.#count++] = item;
+  }
+
+  /** To be called after the last item. */
+  finish(): void {
+    if (this.#made.length > this.#count) this.#made.length = this.#count;
   }
 
   /** Adds `count` items of another array that stand here with the same bytes. @returns the byte after them. */
@@ -45,17 +55,17 @@ export class SeenItems<T extends { readonly key: string }> {
 
   /** The text of one item. */
   text(at: number): string {
-    return this.body.toString('utf8', this.start(at), this.end(at));
+    return this.#body.toString('utf8', this.start(at), this.end(at));
   }
 
   /** How many items from `from` on stand at `start` of another body with the very same bytes. */
   sameAt(from: number, body: Buffer, start: number): number {
-    for (let run = Math.min(LONGEST_RUN, this.made.length - from); run > 0; run = shorter(run)) {
+    for (let run = Math.min(LONGEST_RUN, this.#made.length - from); run > 0; run = shorter(run)) {
       const last = from + run - 1;
       const end = start + this.end(last) - this.start(from);
       // The last one must be an object: a number could go on behind it.
-      if (this.made[last] === undefined || end > body.length) continue;
-      if (body.compare(this.body, this.start(from), this.end(last), start, end) === 0) return run;
+      if (this.#made[last] === undefined || end > body.length) continue;
+      if (body.compare(this.#body, this.start(from), this.end(last), start, end) === 0) return run;
     }
     return 0;
   }
@@ -66,12 +76,12 @@ export class SeenItems<T extends { readonly key: string }> {
    * @param likely looked at first.
    */
   place(key: string, likely: number): number {
-    if (this.made[likely]?.key === key) return likely;
+    if (this.#made[likely]?.key === key) return likely;
     let low = 0;
-    let high = this.made.length;
+    let high = this.#made.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.made[middle]?.key ?? '') < key) low = middle + 1;
+      if ((this.#made[middle]?.key ?? '') < key) low = middle + 1;
       else high = middle;
     }
     return low;

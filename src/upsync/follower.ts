@@ -19,7 +19,7 @@ const NAMES_WAIT_MS = 1000;
  */
 export class Follower {
   readonly emissions = new Latest<Emission>();
-  readonly #options: FollowerOptions;
+  readonly #options: Omit<FollowerOptions, 'initial'>;
   readonly #now: () => number;
   #emission: Emission;
   #list: SourceList | undefined;
@@ -41,9 +41,11 @@ export class Follower {
   #closed = false;
 
   constructor(options: FollowerOptions) {
-    this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
-    const { servers, origin } = options.initial;
+    // The first list is not kept once there is another.
+    const { initial, ...rest } = options;
+    this.#options = rest;
+    this.#now = options.now ?? monotonic;
+    const { servers, origin } = initial;
     const written: Snapshot = {
       upstream: options.upstream,
       version: options.firstVersion ?? 1,
@@ -254,4 +256,8 @@ function equalInOrder(a: readonly Server[], b: readonly Server[]): boolean {
 
 function unreferencedDelay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+function monotonic(): number {
+  return performance.now();
 }

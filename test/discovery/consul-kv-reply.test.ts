@@ -24,8 +24,15 @@ function reading(): {
   const reader = new KvReplyReader((key) => asked.push(key));
   return {
     asked,
-    read: (body, space) =>
-      reader.read(replyOf(typeof body === 'string' ? body : JSON.stringify(body, undefined, space))),
+    read: (body, space) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body, undefined, space);
+      // Into the reader's own memory, as the hub does it.
+      const reply = replyOf(text);
+      const memory = reader.allocate(reply.body.length).subarray(0, reply.body.length);
+      reply.body.copy(memory);
+      const read = reader.read({ ...reply, body: memory });
+      return { ...read, entries: [...read.entries] };
+    },
   };
 }
 
@@ -38,6 +45,7 @@ describe('KvReplyReader', () => {
     expect(asked.slice(4)).toEqual(['ups/a/10.0.0.2:80', 'ups/a/10.0.0.4:80']);
     expect(second.entries.map((entry) => first.entries.indexOf(entry))).toEqual([0, -1, -1, 3]);
     expect(second.entries.map(({ server }) => server?.weight)).toEqual([1, 7, 1, 1]);
+    expect([first.changed, second.changed]).toEqual([true, true]);
   });
 
   it('does not take another index, lock or order of fields for another value', () => {
@@ -46,6 +54,9 @@ describe('KvReplyReader', () => {
     const { Key, Value } = item(1, 3);
     const second = read([{ Value, Flags: 5, Key, ModifyIndex: 99 }, item(2)], 2);
     expect(second.entries.map((entry) => first.entries.indexOf(entry))).toEqual([0, 1]);
+    expect(second.changed).toBe(false);
+    expect(read([item(2), item(1, 3)]).changed).toBe(true);
+    expect(read([item(2)]).changed).toBe(true);
   });
 
   it('sees a change behind thousands of entries, and one that only makes an entry longer', () => {
@@ -64,6 +75,20 @@ describe('KvReplyReader', () => {
       before = read(many).entries;
       expect(before.map(({ server }) => server?.weight)).toEqual(many.map(() => 1));
     }
+  });
+
+  it('uses the memory of the reply before last again, unless it is far too large', () => {
+    const reader = new KvReplyReader(() => undefined);
+    const memories = [20, 22, 21, 22, 1, 1, 1].map((count) => {
+      const text = JSON.stringify(Array.from({ length: count }, (_, at) => item(100 + at, at + 1)));
+      const memory = reader.allocate(text.length);
+      memory.write(text);
+      const { entries } = reader.read({ ...replyOf(text), body: memory.subarray(0, text.length) });
+      expect(entries).toHaveLength(count);
+      return memory;
+    });
+    const of = (at: number): number => memories.indexOf(memories[at]!);
+    expect(memories.map((_, at) => of(at))).toEqual([0, 1, 2, 1, 4, 5, 4]);
   });
 
   it('counts what is no entry, where it stands between entries that did not change', () => {
@@ -101,10 +126,10 @@ describe('KvReplyReader', () => {
 
   it('takes null, an empty array, a 404 and text behind the array as nginx-upsync-module does', () => {
     const { read } = reading();
-    for (const body of ['null', '[]', ' [ ] x']) expect(read(body)).toEqual({ entries: [], stray: [] });
+    for (const body of ['null', '[]', ' [ ] x']) expect(read(body)).toMatchObject({ entries: [], stray: [] });
     expect(read(`\n[ ${one} ] and more`).entries).toHaveLength(1);
     const reader = new KvReplyReader(() => undefined);
-    expect(reader.read(replyOf('', 404))).toEqual({ entries: [], stray: [] });
+    expect(reader.read(replyOf('', 404))).toEqual({ entries: [], changed: true, stray: [] });
   });
 
   it('reads whatever comes as if it came for the first time', () => {

@@ -1,17 +1,16 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BootConfig } from '../../upsync/nginx/boot.ts';
 import type { LoadedConfig } from '../../upsync/nginx/config/load.ts';
 import type { ShownUpstream } from '../../upsync/show.ts';
 import type { RuntimeDirectory } from '../../upsync/nginx/runtime-directory.ts';
 import { translate } from '../../upsync/nginx/translate.ts';
 import type { TranslateOptions, Translation } from '../../upsync/nginx/translation.ts';
-import { encodeBoot } from '../../upsync/nginx/wire.ts';
 import { withLists } from '../../upsync/nginx/boot-lists.ts';
 import type { UpstreamPlan } from '../../upsync/upstream-plan.ts';
 import type { NginxBinary } from '../nginx-binary.ts';
 import type { NginxArguments } from './arguments.ts';
+import { updateBoot, writeBoot } from './boot-file.ts';
 import { shownUpstreams, writeIncludes } from './include-lists.ts';
 import type { MainPaths } from './main-paths.ts';
 import { type Runtime, runtimeIn } from './runtime.ts';
@@ -24,7 +23,7 @@ const LUA_FILE = fileURLToPath(new URL('../../lua/upsync.lua', import.meta.url))
 export interface Preparation extends MainPaths {
   readonly mode: 'workers' | 'reload';
   readonly plans: readonly UpstreamPlan[];
-  /** Every upstream as `upstream_show` prints it at the start. */
+  /** Every upstream as `upstream_show` prints it at the start, where that is not the workers' own matter. */
   readonly shown: readonly ShownUpstream[];
   readonly warnings: readonly string[];
   /** The pid file that process managers look at. */
@@ -69,21 +68,23 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
   const { nginx, args, paths, runtime, directory, signal } = options;
   // A name of its own: the boot file in force must outlive a configuration that is rejected.
   const bootFile = path.join(runtime.private, `boot.${process.pid}.${++generation}`);
-  const translation = await translate(
+  const { boot: configured, ...rest } = await translate(
     translateOptions(nginx, args, paths, runtime, bootFile),
     options.config,
   );
-  const lists = await options.lists(translation.plans, signal);
-  const boot = withLists(translation.boot, lists);
-  if (translation.mode === 'workers') writeBoot(bootFile, boot);
+  const { mode, plans } = rest;
+  const boot = withLists(configured, await options.lists(plans, signal));
+  if (mode === 'workers') writeBoot(bootFile, boot);
   else await writeIncludes(runtime, boot);
+  // What is kept as long as nginx runs has no lists in it: they are in the boot file, and the engine has newer ones soon.
+  const translation: Translation = { ...rest, boot: { upstreams: [] } };
   let written = directory.write(translation);
   let active = false;
   return {
     ...paths,
-    mode: translation.mode,
-    plans: translation.plans,
-    shown: shownUpstreams(boot),
+    mode,
+    plans,
+    shown: mode === 'reload' ? shownUpstreams(boot) : [],
     warnings: translation.warnings,
     pidPath: translation.facts.pid,
     testPath: written.candidate,
@@ -91,8 +92,7 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
     toUserPaths: (text) => directory.mapBack(text),
     startWith: async (better) => {
       // Without Lua the include files are kept up to date anyway.
-      if (translation.mode === 'workers')
-        writeBoot(bootFile, withLists(boot, await better(translation.plans, signal)));
+      if (mode === 'workers') updateBoot(bootFile, await better(plans, signal));
     },
     activate: () => {
       // Activated before, and others since: what was written then is gone.
@@ -105,11 +105,6 @@ export async function prepare(options: PrepareOptions): Promise<Preparation> {
       rmSync(bootFile, { force: true });
     },
   };
-}
-
-function writeBoot(file: string, boot: BootConfig): void {
-  writeFileSync(`${file}.new`, encodeBoot(boot), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
 }
 
 /** The translation as it would be for a runtime; nothing is written. */

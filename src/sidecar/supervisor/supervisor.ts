@@ -12,6 +12,7 @@ import { removePidFile, writePidFile } from './pid-file.ts';
 import type { Preparation } from './preparation.ts';
 import type { MasterSignal } from './process-signals.ts';
 import { hupAndVerify } from './reload.ts';
+import { returnMemoryLater } from './return-memory.ts';
 import { identify, isRunning, readState, writeState } from './state-file.ts';
 import type { SupervisorOptions } from './supervisor-options.ts';
 import { testConfiguration } from './test-configuration.ts';
@@ -66,6 +67,7 @@ export class Supervisor {
       await this.#adopt(adoptMaster(left.master.pid), preparation);
     } else if (!(await this.#launch(preparation))) return false;
     this.#configureEngine();
+    returnMemoryLater(logger);
     await this.#workers.start();
     writePidFile(preparation.pidPath, process.pid);
     this.#saveState();
@@ -202,6 +204,7 @@ export class Supervisor {
     }
     this.#configureEngine();
     this.#saveState();
+    returnMemoryLater(logger);
     logger.info({ nginx: master.pid, upstreams: next.plans.length }, 'configuration_reloaded');
   }
 
