@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type { Exchange } from './exchange.ts';
+import type { Dispatcher } from 'undici';
+import { Attempt, DROP_LIMIT_BYTES, type AttemptHost } from './attempt.ts';
 
 /** The shape of the handlers undici's own verbs and fetch use; `Dispatcher.DispatchHandler` types it only in part. */
 export interface LegacyHandler {
@@ -14,25 +15,29 @@ export interface LegacyHandler {
   onRequestSent?(): void;
 }
 
-/** A dropped answer is read to its end so that the connection can be used again, up to this size. */
-export const DROP_LIMIT_BYTES = 64 * 1024;
-
-/** Hands one exchange's attempts to a handler of undici's older shape; nothing is converted on the way. */
-export class LegacyAttempt {
-  readonly #exchange: Exchange;
+/** An attempt for a handler of undici's older shape; nothing is converted on the way. */
+export class LegacyAttempt extends Attempt {
   readonly #handler: LegacyHandler;
   #abort: ((error?: Error) => void) | undefined;
-  #sent = false;
-  #dropped = 0;
   #dropping = false;
+  #dropped = 0;
 
-  constructor(exchange: Exchange, handler: LegacyHandler) {
-    this.#exchange = exchange;
+  constructor(
+    host: AttemptHost,
+    options: Dispatcher.DispatchOptions,
+    key: string,
+    handler: LegacyHandler,
+    before?: Attempt,
+  ) {
+    super(host, options, key, before);
     this.#handler = handler;
   }
 
+  override fail(error: Error): void {
+    this.#handler.onError?.(error);
+  }
+
   onConnect(abort: (error?: Error) => void, context?: unknown): void {
-    this.#sent = true;
     this.#abort = abort;
     this.#handler.onConnect?.(abort, context);
   }
@@ -50,15 +55,13 @@ export class LegacyAttempt {
   }
 
   onUpgrade(status: number, headers: unknown, socket: Duplex): void {
-    this.#exchange.answered(status);
-    socket.once('close', () => this.#exchange.completed());
+    this.upgraded(socket);
     this.#handler.onUpgrade?.(status, headers, socket);
   }
 
   onHeaders(status: number, headers: unknown, resume: () => void, statusText: string): boolean | void {
-    if (status >= 200 && this.#exchange.answered(status)) {
+    if (status >= 200 && this.answered(status)) {
       this.#dropping = true;
-      this.#exchange.next();
       return true;
     }
     return this.#handler.onHeaders?.(status, headers, resume, statusText);
@@ -73,13 +76,16 @@ export class LegacyAttempt {
 
   onComplete(trailers: unknown): void {
     if (this.#dropping) return;
-    this.#exchange.completed();
+    this.completed();
     this.#handler.onComplete?.(trailers);
   }
 
   onError(error: Error): void {
     if (this.#dropping) return;
-    if (this.#exchange.broken(error, this.#sent)) this.#exchange.next();
-    else this.#handler.onError?.(error);
+    if (!this.broken(error, this.#abort !== undefined)) this.#handler.onError?.(error);
+  }
+
+  protected override again(host: AttemptHost, options: Dispatcher.DispatchOptions, key: string): Attempt {
+    return new LegacyAttempt(host, options, key, this.#handler, this);
   }
 }

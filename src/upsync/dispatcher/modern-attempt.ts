@@ -1,22 +1,40 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { Exchange } from './exchange.ts';
-import { DROP_LIMIT_BYTES } from './legacy-attempt.ts';
+import { Attempt, DROP_LIMIT_BYTES, type AttemptHost } from './attempt.ts';
 
 type Controller = Dispatcher.DispatchController;
 
-/** Hands one exchange's attempts to a handler of undici's newer shape, which interceptors use. */
-export class ModernAttempt implements Dispatcher.DispatchHandler {
-  readonly #exchange: Exchange;
+// What undici's own dispatchers give a handler when a request fails before it has a connection.
+const NO_CONTROLLER: Controller = {
+  aborted: false,
+  paused: false,
+  reason: null,
+  abort: () => undefined,
+  pause: () => undefined,
+  resume: () => undefined,
+};
+
+/** An attempt for a handler of undici's newer shape, which interceptors use. */
+export class ModernAttempt extends Attempt implements Dispatcher.DispatchHandler {
   readonly #handler: Dispatcher.DispatchHandler;
   #sent = false;
-  #dropped = 0;
   #dropping = false;
+  #dropped = 0;
 
-  constructor(exchange: Exchange, handler: Dispatcher.DispatchHandler) {
-    this.#exchange = exchange;
+  constructor(
+    host: AttemptHost,
+    options: Dispatcher.DispatchOptions,
+    key: string,
+    handler: Dispatcher.DispatchHandler,
+    before?: Attempt,
+  ) {
+    super(host, options, key, before);
     this.#handler = handler;
+  }
+
+  override fail(error: Error): void {
+    this.#handler.onResponseError?.(NO_CONTROLLER, error);
   }
 
   onRequestStart(controller: Controller, context: unknown): void {
@@ -30,8 +48,7 @@ export class ModernAttempt implements Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
     socket: Duplex,
   ): void {
-    this.#exchange.answered(status);
-    socket.once('close', () => this.#exchange.completed());
+    this.upgraded(socket);
     this.#handler.onRequestUpgrade?.(controller, status, headers, socket);
   }
 
@@ -41,12 +58,8 @@ export class ModernAttempt implements Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
     statusText?: string,
   ): void {
-    if (status >= 200 && this.#exchange.answered(status)) {
-      this.#dropping = true;
-      this.#exchange.next();
-    } else {
-      this.#handler.onResponseStart?.(controller, status, headers, statusText);
-    }
+    if (status >= 200 && this.answered(status)) this.#dropping = true;
+    else this.#handler.onResponseStart?.(controller, status, headers, statusText);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
@@ -58,13 +71,16 @@ export class ModernAttempt implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Controller, trailers: IncomingHttpHeaders): void {
     if (this.#dropping) return;
-    this.#exchange.completed();
+    this.completed();
     this.#handler.onResponseEnd?.(controller, trailers);
   }
 
   onResponseError(controller: Controller, error: Error): void {
     if (this.#dropping) return;
-    if (this.#exchange.broken(error, this.#sent)) this.#exchange.next();
-    else this.#handler.onResponseError?.(controller, error);
+    if (!this.broken(error, this.#sent)) this.#handler.onResponseError?.(controller, error);
+  }
+
+  protected override again(host: AttemptHost, options: Dispatcher.DispatchOptions, key: string): Attempt {
+    return new ModernAttempt(host, options, key, this.#handler, this);
   }
 }

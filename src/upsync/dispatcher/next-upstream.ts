@@ -61,7 +61,8 @@ export class NextUpstream {
 
   /** Whether a response with this status is dropped in favour of another server's. */
   allowsStatus(status: number, method: string): boolean {
-    return this.#conditions.has(`http_${status}`) && this.#mayRepeat(method, true);
+    // The lowest one that can be named is 403; most answers are done with here.
+    return status >= 400 && this.#conditions.has(`http_${status}`) && this.#mayRepeat(method, true);
   }
 
   /** nginx counts 403 and 404 as an answer, not as a failure of the server. */

@@ -6,9 +6,10 @@ import { diffServers } from '../../upstream/diff.ts';
 import type { Server } from '../../upstream/server.ts';
 import type { Snapshot } from '../../upstream/snapshot.ts';
 import type { ApplyReport, Target } from '../target.ts';
-import { HandlerCaller, type PoolOf } from './caller.ts';
+import type { Attempt, AttemptHost } from './attempt.ts';
 import { listChannel } from './channels.ts';
-import { Exchange, type ExchangeHost } from './exchange.ts';
+import { LegacyAttempt, type LegacyHandler } from './legacy-attempt.ts';
+import { ModernAttempt } from './modern-attempt.ts';
 import { DEFAULT_NEXT_UPSTREAM, NextUpstream, type NextUpstreamCondition } from './next-upstream.ts';
 import { ServerPools, type PoolOptions } from './server-pools.ts';
 
@@ -47,7 +48,7 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
   readonly description: string;
   readonly #options: DispatcherOptions;
   readonly #balancing: BalancerOptions;
-  readonly #host: ExchangeHost & { balancer: Balancer };
+  readonly #host: AttemptHost & { balancer: Balancer };
   readonly #pools = new Map<string, ServerPools>();
   readonly #leaving = new Set<Promise<void>>();
   readonly #keyOf: ((options: Dispatcher.DispatchOptions) => string) | undefined;
@@ -70,7 +71,8 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
       maxTries: options.nextUpstreamTries ?? 0,
       nextTimeoutMs: options.nextUpstreamTimeoutMs ?? 0,
       balancer: createBalancer(this.#balancing, options.servers ?? []),
-      now: () => performance.now(),
+      pickRequest: { now: 0, key: '', tried: [], lastResort: true },
+      poolOf: (address, origin) => this.#poolOf(address, origin),
     };
   }
 
@@ -107,12 +109,10 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const caller = new HandlerCaller(options, handler, this.#poolOf);
-    if (this.closed) {
-      caller.fail(this.destroyed ? new errors.ClientDestroyedError() : new errors.ClientClosedError());
-      return true;
-    }
-    return new Exchange(this.#host, options, this.#key(options), caller).next();
+    const attempt = this.#attempt(options, handler);
+    if (!this.closed) return attempt.send();
+    attempt.fail(this.destroyed ? new errors.ClientDestroyedError() : new errors.ClientClosedError());
+    return true;
   }
 
   override close(): Promise<void>;
@@ -139,7 +139,15 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
     return Buffer.from(key, 'utf8').toString('latin1');
   }
 
-  readonly #poolOf: PoolOf = (address, origin) => {
+  /** Which of undici's two shapes a handler has is looked at once. */
+  #attempt(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): Attempt {
+    const key = this.#key(options);
+    return 'onRequestStart' in handler
+      ? new ModernAttempt(this.#host, options, key, handler)
+      : new LegacyAttempt(this.#host, options, key, handler as LegacyHandler);
+  }
+
+  #poolOf(address: string, origin: string | URL | undefined): Dispatcher {
     let pools = this.#pools.get(address);
     if (pools === undefined) {
       pools = new ServerPools(address, this.#options.pool ?? {}, (event, args) => {
@@ -148,7 +156,7 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
       this.#pools.set(address, pools);
     }
     return pools.pool(origin ?? this.#defaultOrigin);
-  };
+  }
 
   #retire(address: string, pools: ServerPools): void {
     this.#pools.delete(address);
