@@ -2,15 +2,17 @@
 import { Agent, createServer, request } from 'node:http';
 import { Registrar } from '../../dist/discovery/index.js';
 import { chooseServer, RecentFailures } from '../../dist/motan/index.js';
-import { IDCS, onStop, openResolver } from './lib.mjs';
+import { IDCS, onStop, openResolver, serviceNames } from './lib.mjs';
 
-const [idc, portsText] = process.argv.slice(2);
-const ports = JSON.parse(portsText);
+const [idc, setupText] = process.argv.slice(2);
+const setup = JSON.parse(setupText);
+const { ports } = setup;
 const host = IDCS[idc];
+const names = serviceNames(setup);
 
-const resolver = openResolver(idc, ports);
+const resolver = openResolver(idc, setup);
 // "user, wherever I am."
-const NAME = `user.{idc}.${ports.user}`;
+const NAME = `${names.user}.{idc}.${ports.user}`;
 await resolver.ready(NAME);
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 const failures = new RecentFailures(1000);
@@ -61,8 +63,8 @@ function get({ host: hostname, port }) {
 }
 
 const registrar = new Registrar({
-  agent: `http://127.0.0.1:${ports.edge}`,
-  name: 'api',
+  agent: setup.edge,
+  name: names.api,
   address: host,
   port: ports.api,
   ttlMs: 3000,

@@ -5,26 +5,38 @@ import {
   createResolver,
   createTopology,
   motanGroupMapping,
+  templateMapping,
 } from '../../dist/motan/index.js';
 
 /** Every IDC has an address of its own; the ports are the same everywhere, as the names say. */
 export const IDCS = { a: '127.0.1.1', b: '127.0.2.1', cloud: '127.0.3.1' };
 
-/** Opens the resolver of a service that stands in `local`. `ports` are those of the registries, services and Redis. */
-export function openResolver(local, ports) {
+/**
+ * Names of the example's services. In a Consul of yours (`setup.consul`) they carry a mark of their own, so that they meet none of
+ * the services that are there.
+ */
+export const serviceNames = ({ mark }) => ({ rs: `rs${mark}`, user: `user${mark}`, api: `api${mark}` });
+
+/** Where a service that stands in `idc` finds its registry. */
+export const registryOf = (idc, { consul, ports }) => consul ?? `http://${IDCS[idc]}:${ports.registry}`;
+
+/** Opens the resolver of a service that stands in `local`. */
+export function openResolver(local, setup) {
   const motan = motanGroupMapping();
+  // Services are Motan groups (user.a). Redis is a plain service of each IDC's registry, or, where all IDCs share one, has the IDC
+  // in the service's name.
+  const plain = setup.consul === undefined ? consulServiceMapping : templateMapping('{resource}-{idc}');
   const topology = createTopology({
     local,
-    idcs: Object.entries(IDCS).map(([name, host]) => ({
+    idcs: Object.keys(IDCS).map((name) => ({
       name,
-      registry: `http://${host}:${ports.registry}`,
+      registry: registryOf(name, setup),
       // A standard server is weight 20; those of the cloud are a fifth slower.
       ...(name === 'cloud' && { capacityFactor: 0.8 }),
     })),
-    // Services are Motan groups (user.a), Redis is a plain service of each IDC's registry.
-    mapping: (name, idc) => (name.resource === 'user' ? motan : consulServiceMapping)(name, idc),
+    mapping: (name, idc) => (name.resource === serviceNames(setup).user ? motan : plain)(name, idc),
   });
-  const sources = consulSources({ addresses: [`http://${IDCS[local]}:${ports.registry}`], intervalMs: 200 });
+  const sources = consulSources({ addresses: [registryOf(local, setup)], intervalMs: 200 });
   return createResolver({ topology, providers: sources.providers, commands: sources.commands });
 }
 

@@ -6,12 +6,17 @@
 // in IDC a is killed, some seconds later it comes back. Needs nginx with its Lua module and redis-server.
 //
 //     npm run build && node examples/production-path/run.mjs
+//     npm run build && node examples/production-path/run.mjs --consul http://127.0.0.1:8500
+//
+// With --consul everything registers in that Consul instead, which then stands for all IDCs and is not killed; what was registered
+// there is taken out at the end. Ends with 0 when all moved and came back and no request failed but those in flight at the kill.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 
 const HERE = import.meta.dirname;
 const PROGRAM = path.join(HERE, '../../dist/sidecar/main.js');
@@ -20,7 +25,7 @@ if (!existsSync(PROGRAM)) {
   process.exit(1);
 }
 const { createEmbeddedRegistry } = await import('../../dist/discovery/index.js');
-const { IDCS } = await import('./lib.mjs');
+const { IDCS, registryOf, serviceNames } = await import('./lib.mjs');
 
 const CLIENTS = 4;
 const STEP_MS = 4000;
@@ -29,6 +34,11 @@ const started = Date.now();
 const say = (text) => console.log(`${((Date.now() - started) / 1000).toFixed(1).padStart(5)} s  ${text}`);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+const { consul } = parseArgs({ options: { consul: { type: 'string' } } }).values;
+/** What every process of the example is told. */
+const setup = { consul, mark: consul === undefined ? '' : `-example-${process.pid}`, ports: {}, edge: '' };
+const { ports } = setup;
+const names = serviceNames(setup);
 const folder = mkdtempSync(path.join(tmpdir(), 'upsync-path-'));
 /** Every process started here, by what it is. They are ended by these handles and nothing else. */
 const children = new Map();
@@ -40,15 +50,14 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void end(
 main().catch((error) => end(1, error.stack));
 
 async function main() {
-  const ports = {};
   for (const what of ['registry', 'redis', 'user', 'api'])
     ports[what] = await freePort(Object.values(IDCS), ports);
   ports.vip = await freePort(['127.0.0.1'], ports);
   // The registry of the VIP; in production that is Consul as well.
-  const edge = await createEmbeddedRegistry({ listen: '127.0.0.1:0' });
-  ports.edge = edge.port;
-  await Promise.all(Object.keys(IDCS).map((idc) => startIdc(idc, ports)));
-  writeFileSync(path.join(folder, 'nginx.conf'), nginxConf(ports));
+  const edge = consul === undefined ? await createEmbeddedRegistry({ listen: '127.0.0.1:0' }) : undefined;
+  setup.edge = consul ?? edge.url;
+  await Promise.all(Object.keys(IDCS).map((idc) => startIdc(idc)));
+  writeFileSync(path.join(folder, 'nginx.conf'), nginxConf());
   start('nginx', process.execPath, [PROGRAM, 'nginx', '-c', path.join(folder, 'nginx.conf'), '-p', folder]);
   await answers('127.0.0.1', ports.vip);
   say(`everything runs; http://127.0.0.1:${ports.vip}/ is the VIP`);
@@ -60,14 +69,15 @@ async function main() {
   const before = load.open;
   await killIdc('a');
   const dead = Date.now();
-  say(`IDC a is killed (API, service, Redis, registry); ${before} requests were in flight at the first kill`);
+  const lost = consul === undefined ? 'API, service, Redis, registry' : 'API, service, Redis';
+  say(`IDC a is killed (${lost}); ${before} requests were in flight at the first kill`);
   await phase(load, 'without IDC a');
   const without = await settle(
     load,
     ({ api, user, redis }) => ![api, user, redis].includes('a'),
     'traffic away from a',
   );
-  await startIdc('a', ports);
+  await startIdc('a');
   say('IDC a is back');
   await settle(load, ({ redis }) => redis === 'a', 'Redis of a in use again');
   await until(() => load.recent('a') > 0, 'traffic through a again');
@@ -81,32 +91,42 @@ async function main() {
   );
   for (const { at, why } of load.failures) say(`  failed ${at - killed} ms after the kill: ${why}`);
   const isGood = beyond.length === 0 && without;
-  await edge.close();
+  await edge?.close();
   await end(isGood ? 0 : 1, isGood ? 'good: everything moved and came back' : 'NOT good');
 }
 
-async function startIdc(idc, ports) {
+async function startIdc(idc) {
   const host = IDCS[idc];
   start(`${idc} redis`, 'redis-server', [
     ...['--bind', host, '--port', String(ports.redis), '--save', '', '--appendonly', 'no'],
     ...['--protected-mode', 'no', '--dir', folder],
   ]);
-  start(`${idc} registry`, process.execPath, [PROGRAM, 'registry', '--listen', `${host}:${ports.registry}`]);
-  await Promise.all([answers(host, ports.redis), answers(host, ports.registry)]);
+  if (consul === undefined) {
+    start(`${idc} registry`, process.execPath, [
+      PROGRAM,
+      'registry',
+      '--listen',
+      `${host}:${ports.registry}`,
+    ]);
+    await answers(host, ports.registry);
+  }
+  await answers(host, ports.redis);
   await redisSet(host, ports.redis, 'idc', idc);
-  await put(host, ports.registry, '/v1/agent/service/register', {
-    ID: `rs-${idc}`,
-    Name: 'rs',
+  await put(registryOf(idc, setup), '/v1/agent/service/register', {
+    ID: redisId(idc),
+    Name: consul === undefined ? names.rs : `${names.rs}-${idc}`,
     Address: host,
     Port: ports.redis,
     Weights: { Passing: 20, Warning: 1 },
   });
-  start(`${idc} user`, process.execPath, [path.join(HERE, 'user.mjs'), idc, JSON.stringify(ports)], 'ipc');
+  start(`${idc} user`, process.execPath, [path.join(HERE, 'user.mjs'), idc, JSON.stringify(setup)], 'ipc');
   await answers(host, ports.user);
   if (idc === 'cloud') return;
-  start(`${idc} api`, process.execPath, [path.join(HERE, 'api.mjs'), idc, JSON.stringify(ports)], 'ipc');
+  start(`${idc} api`, process.execPath, [path.join(HERE, 'api.mjs'), idc, JSON.stringify(setup)], 'ipc');
   await answers(host, ports.api);
 }
+
+const redisId = (idc) => `${names.rs}-${idc}`;
 
 async function killIdc(idc) {
   const own = [...children].filter(([name]) => name.startsWith(`${idc} `));
@@ -220,7 +240,7 @@ function get(port, agent) {
   });
 }
 
-function nginxConf(ports) {
+function nginxConf() {
   return `worker_processes 2;
 daemon off;
 pid nginx.pid;
@@ -234,7 +254,7 @@ http {
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     upstream api {
-        upsync 127.0.0.1:${ports.edge}/v1/health/service/api upsync_type=consul_health upsync_interval=200ms upsync_timeout=6m strong_dependency=off;
+        upsync ${new URL(setup.edge).host}/v1/health/service/${names.api} upsync_type=consul_health upsync_interval=200ms upsync_timeout=6m strong_dependency=off;
         upsync_dump_path servers_api.conf;
         server ${IDCS.a}:${ports.api};
         server ${IDCS.b}:${ports.api};
@@ -254,8 +274,8 @@ http {
 `;
 }
 
-async function put(host, port, url, body) {
-  const reply = await fetch(`http://${host}:${port}${url}`, { method: 'PUT', body: JSON.stringify(body) });
+async function put(registry, url, body) {
+  const reply = await fetch(registry + url, { method: 'PUT', body: JSON.stringify(body) });
   if (!reply.ok) throw new Error(`PUT ${url}: ${reply.status}`);
 }
 
@@ -317,6 +337,16 @@ async function end(code, text) {
   clearTimeout(bound);
   say(text);
   await Promise.all([...children].map(([name, child]) => stop(name, child, 'SIGTERM')));
+  // Services take their own registrations out; those of Redis are ours, and so are those of services that were killed.
+  if (consul !== undefined)
+    await forget().catch((error) => say(`not all is taken out of Consul: ${error.message}`));
   rmSync(folder, { recursive: true, force: true });
   process.exit(code);
+}
+
+async function forget() {
+  const known = await (await fetch(`${consul}/v1/agent/services`)).json();
+  for (const [id, { Service }] of Object.entries(known))
+    if (setup.mark !== '' && Service.includes(setup.mark))
+      await put(consul, `/v1/agent/service/deregister/${encodeURIComponent(id)}`);
 }

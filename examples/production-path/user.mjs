@@ -7,16 +7,18 @@ import {
   createMotanUrl,
   redisConnector,
 } from '../../dist/motan/index.js';
-import { IDCS, onStop, openResolver } from './lib.mjs';
+import { IDCS, onStop, openResolver, registryOf, serviceNames } from './lib.mjs';
 
-const [idc, portsText] = process.argv.slice(2);
-const ports = JSON.parse(portsText);
+const [idc, setupText] = process.argv.slice(2);
+const setup = JSON.parse(setupText);
+const { ports } = setup;
 const host = IDCS[idc];
+const names = serviceNames(setup);
 
-const resolver = openResolver(idc, ports);
+const resolver = openResolver(idc, setup);
 // Every IDC reads the Redis of IDC a while that lives.
 const redis = new Redis({
-  Connector: redisConnector(resolver, `rs.a.${ports.redis}`, { avoidMs: 1000 }),
+  Connector: redisConnector(resolver, `${names.rs}.a.${ports.redis}`, { avoidMs: 1000 }),
   maxRetriesPerRequest: null,
 });
 // What matters of a connection's end is that the next one comes, and that is the connector's work.
@@ -33,13 +35,13 @@ server.keepAliveTimeout = 60_000;
 server.listen(ports.user, host);
 
 const providers = createMotanProviders({
-  http: consulSources({ addresses: [`http://${host}:${ports.registry}`] }).http(),
+  http: consulSources({ addresses: [registryOf(idc, setup)] }).http(),
   ttlSeconds: 3,
   isOpen: true,
 });
 await providers.register(
   createMotanUrl('http', host, ports.user, 'com.example.User', {
-    group: `user.${idc}`,
+    group: `${names.user}.${idc}`,
     nodeType: 'service',
     version: '1.0',
   }),
