@@ -91,6 +91,11 @@ async function run(context: Context): Promise<ScenarioReport> {
         text: '3 000 servers join under load: no failed request, and every worker has all of them',
         measured: `${failed} failed, ${complete ? 'complete' : 'incomplete'}`,
         met: failed === 0 && complete,
+        why: `Failures by kind: ${JSON.stringify(of('upsync').map(({ result }) => result.keepalive.errors))}. Servers in every worker at the end of each round: ${of(
+          'upsync',
+        )
+          .map(({ endState }) => endState)
+          .join(', ')}.`,
       },
     ],
     measures: Object.fromEntries(
