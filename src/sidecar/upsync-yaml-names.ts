@@ -44,6 +44,10 @@ export const dnsSection = z.strictObject({
 export const configServiceSection = z.strictObject({
   listen: text.optional(),
   groups_file: file.optional(),
+  nodes_file: file.optional(),
+  /** Addresses that may change something. */
+  writers: z.array(text).optional(),
+  changed_share: z.number().min(0).max(1).optional(),
   threshold: z.number().min(0).max(1).optional(),
 });
 

@@ -1,7 +1,7 @@
 import { UpsyncError } from '../../upstream/errors.ts';
 import type { NameReader } from '../resolution.ts';
 import { NameGate, nameOf, nodesOf } from './name-nodes.ts';
-import { badRequest, type Services } from './services.ts';
+import { badRequest, type Services, type ServiceType } from './services.ts';
 import { groupSign, nodesSign, type ServiceNodes } from './sign.ts';
 import type { StaticGroups } from './static-groups.ts';
 
@@ -14,6 +14,8 @@ export interface Call {
   get(parameter: string): string;
   /** Raw body, for heartbeats sent as JSON. */
   readonly body: string;
+  /** Who asks may change something. */
+  readonly mayWrite: boolean;
 }
 
 /** `unchanged` is a 304; anything else is the body of a 200. */
@@ -25,6 +27,9 @@ export interface ActionsOptions {
   readonly groups: StaticGroups;
   readonly readyTimeoutMs: number;
   readonly maxNames: number;
+  /** Part of the lookups for update that are told a change; the others hear of it the next time. 0..1. */
+  readonly changedShare: number;
+  readonly random: () => number;
 }
 
 type Action = (call: Call) => Outcome | Promise<Outcome>;
@@ -46,18 +51,27 @@ export function createActions(options: ActionsOptions): (call: Call) => Promise<
     if (actions === undefined) throw new UpsyncError('NOT_FOUND', `there is nothing at ${call.path}`);
     if (!Object.hasOwn(actions, call.action))
       throw badRequest(`unknown action; known are ${Object.keys(actions).join(', ')}`);
-    if (WRITES.has(call.action) && !call.isWrite) throw badRequest(`${call.action} must be sent by POST`);
+    if (WRITES.has(call.action)) {
+      if (!call.isWrite) throw badRequest(`${call.action} must be sent by POST`);
+      if (!call.mayWrite)
+        throw new UpsyncError('NOT_ALLOWED', `${call.action} is only for the addresses of the white list`);
+    }
     return actions[call.action]!(call);
   };
 }
 
-const WRITES: ReadonlySet<string> = new Set(['register', 'unregister', 'heartbeat', 'addservice']);
+const WRITES: ReadonlySet<string> = new Set([
+  ...['register', 'unregister', 'batchunregister', 'heartbeat'],
+  ...['addservice', 'updateservice', 'deleteservice', 'addcluster', 'deletecluster'],
+]);
 
 function namingActions({
   resolver,
   services,
   readyTimeoutMs,
   maxNames,
+  changedShare,
+  random,
 }: ActionsOptions): Record<string, Action> {
   const gate = new NameGate(maxNames, NAME_IDLE_MS);
   const nodes = async (call: Call): Promise<ServiceNodes> => {
@@ -81,7 +95,10 @@ function namingActions({
     lookupforupdate: async (call) => {
       const found = await nodes(call);
       const sign = nodesSign(found);
-      return call.get('sign') === sign ? 'unchanged' : shown(call, found, sign);
+      const told = call.get('sign');
+      // Only a client that has a list already can wait for the next one.
+      const waits = told !== '' && changedShare < 1 && random() >= changedShare;
+      return told === sign || waits ? 'unchanged' : shown(call, found, sign);
     },
     getsign: async (call) => ({ body: { sign: nodesSign(await nodes(call)) } }),
     register: (call) => {
@@ -96,6 +113,11 @@ function namingActions({
     unregister: (call) => ({
       body: services.unregister(required(call, 'service'), call.get('cluster'), required(call, 'node')),
     }),
+    batchunregister: (call) => {
+      const nodeList = required(call, 'node').split(',');
+      const [service, cluster] = [required(call, 'service'), call.get('cluster')];
+      return { body: nodeList.filter((node) => services.unregister(service, cluster, node.trim())).length };
+    },
     heartbeat: (call) => ({ body: { unknown: beat(call, services) } }),
   };
 }
@@ -129,19 +151,40 @@ function configActions({ groups }: ActionsOptions): Record<string, Action> {
 }
 
 function adminActions({ services }: ActionsOptions): Record<string, Action> {
+  const typeOf = (call: Call): ServiceType | undefined => {
+    const type = call.get('type');
+    if (type === '' || type === 'dynamic' || type === 'statics') return type === '' ? undefined : type;
+    throw badRequest('type must be dynamic or statics');
+  };
+  const thresholdOf = (call: Call): number | undefined => {
+    const threshold = call.get('threshold');
+    return threshold === '' ? undefined : Number(threshold);
+  };
+  const described = (call: Call): NonNullable<ReturnType<Services['describe']>> => {
+    const found = services.describe(required(call, 'service'));
+    if (found === undefined) throw badRequest('there is no such service');
+    return found;
+  };
   return {
     addservice: (call) => {
-      const type = call.get('type') || 'dynamic';
-      if (type !== 'dynamic' && type !== 'statics') throw badRequest('type must be dynamic or statics');
-      const threshold = call.get('threshold');
-      services.add(required(call, 'service'), type, threshold === '' ? undefined : Number(threshold));
+      services.add(required(call, 'service'), typeOf(call), thresholdOf(call));
       return { body: true };
     },
-    getservice: (call) => {
-      const found = services.describe(required(call, 'service'));
-      if (found === undefined) throw badRequest('there is no such service');
-      return { body: { service: call.get('service'), ...found } };
+    updateservice: (call) => {
+      services.update(required(call, 'service'), typeOf(call), thresholdOf(call));
+      return { body: true };
     },
+    getservice: (call) => ({ body: { service: call.get('service'), ...described(call) } }),
+    deleteservice: (call) => ({ body: services.delete(required(call, 'service')) }),
+    addcluster: (call) => {
+      described(call);
+      services.addCluster(call.get('service'), required(call, 'cluster'));
+      return { body: true };
+    },
+    getcluster: (call) => ({ body: { service: call.get('service'), clusters: described(call).clusters } }),
+    deletecluster: (call) => ({
+      body: services.deleteCluster(required(call, 'service'), required(call, 'cluster')),
+    }),
   };
 }
 

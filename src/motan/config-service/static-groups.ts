@@ -1,6 +1,5 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { badRequest } from './services.ts';
+import { readWhole, writeWhole } from './whole-file.ts';
 
 const MAX_GROUPS = 10_000;
 const MAX_KEYS = 10_000;
@@ -74,42 +73,21 @@ export class StaticGroups {
 }
 
 async function readGroups(file: string): Promise<Map<string, Map<string, string>>> {
-  try {
-    const data: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return new Map(
-      Object.entries(data as Record<string, Record<string, unknown>>).map(([group, keys]) => [
-        group,
-        new Map(Object.entries(keys).map(([key, value]) => [key, String(value)])),
-      ]),
-    );
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-    throw fileError(`cannot read the groups in ${file}`, error);
-  }
+  const data = (await readWhole(file)) ?? {};
+  return new Map(
+    Object.entries(data as Record<string, Record<string, unknown>>).map(([group, keys]) => [
+      group,
+      new Map(Object.entries(keys).map(([key, value]) => [key, String(value)])),
+    ]),
+  );
 }
 
 async function writeGroups(
   file: string,
   groups: ReadonlyMap<string, ReadonlyMap<string, string>>,
 ): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  const data = Object.fromEntries([...groups].map(([group, keys]) => [group, Object.fromEntries(keys)]));
-  try {
-    await rm(temporary, { force: true });
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await handle.writeFile(`${JSON.stringify(data, undefined, 1)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw fileError(`the groups were not written to ${file} and stay as they were`, error);
-  }
-}
-
-function fileError(text: string, cause: unknown): UpsyncError {
-  return new UpsyncError('CONFIG_FILE', `${text}: ${errorText(cause)}`, { cause });
+  await writeWhole(
+    file,
+    Object.fromEntries([...groups].map(([group, keys]) => [group, Object.fromEntries(keys)])),
+  );
 }

@@ -21,6 +21,12 @@ export interface ServedNamesOptions {
   readonly dnsAlways?: boolean;
 }
 
+interface WantedServer {
+  readonly listen: { readonly port: number };
+  readonly nodesFile?: string;
+  readonly groupsFile?: string;
+}
+
 /** A new resolver gets this long to learn the names in use before it takes over. Milliseconds. */
 const WARM_MS = 2000;
 
@@ -165,10 +171,15 @@ export class ServedNames {
   }
 }
 
-function wantedServer<O extends { readonly listen: { readonly port: number } }, S>(
+function wantedServer<O extends WantedServer, S>(
   options: O | undefined,
   open: (options: O) => Promise<S>,
 ): Wanted<S> | undefined {
   if (options === undefined) return undefined;
-  return { key: JSON.stringify(options), port: options.listen.port, open: () => open(options) };
+  return {
+    key: JSON.stringify(options),
+    port: options.listen.port,
+    isExclusive: options.nodesFile !== undefined || options.groupsFile !== undefined,
+    open: () => open(options),
+  };
 }

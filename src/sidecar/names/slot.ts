@@ -4,6 +4,8 @@ export interface Wanted<S> {
   readonly key: string;
   /** Two servers cannot have the same one at the same time; 0 is a free one. */
   readonly port: number;
+  /** It owns files: another one must not read them before it has written them. */
+  readonly isExclusive?: boolean;
   open(): Promise<S>;
 }
 
@@ -24,7 +26,7 @@ export class Slot<S extends { close(): Promise<void> }> {
     const before = this.#wanted;
     const old = this.#server;
     if (before?.key === next?.key) return;
-    const isFree = before?.port !== next?.port || next?.port === 0;
+    const isFree = next?.isExclusive !== true && (before?.port !== next?.port || next?.port === 0);
     if (old === undefined || next === undefined || before === undefined || isFree) {
       const opened = await next?.open();
       this.#wanted = next;

@@ -57,6 +57,9 @@ export function wantedNames(yaml: YamlFile | undefined, flags: ServeFlags, dnsAl
     configService: service && {
       listen: listenOf(undefined, yaml, 'config_service', service.listen) ?? CONFIG_SERVICE_LISTEN,
       ...(service.threshold !== undefined && { threshold: service.threshold }),
+      ...(service.writers && { writers: service.writers }),
+      ...(service.changed_share !== undefined && { changedShare: service.changed_share }),
+      ...(service.nodes_file !== undefined && { nodesFile: path.resolve(folder, service.nodes_file) }),
       ...(service.groups_file !== undefined && { groupsFile: path.resolve(folder, service.groups_file) }),
     },
     plans: plansOf(yaml),

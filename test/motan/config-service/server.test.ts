@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createConfigService, type ConfigServiceOptions } from '../../../src/motan/config-service/server.ts';
+import { writersOf } from '../../../src/motan/config-service/writers.ts';
 import type { Provider, ProviderList } from '../../../src/motan/provider.ts';
 import { createResolver } from '../../../src/motan/resolver.ts';
 import { createTopology } from '../../../src/motan/topology.ts';
@@ -139,6 +140,101 @@ describe('services that register', () => {
     expect(await sign('c')).toBe(await sign('d'));
     await client.post(`${NAMING}register`, { service: 's', cluster: 'd', node: nodes[0]!, extInfo: 'x' });
     expect(await sign('c')).not.toBe(await sign('d'));
+  });
+
+  it('can be described, changed and taken out, whole, by the cluster and by lists of nodes', async () => {
+    const client = await start();
+    const admin = (action: string, form: Record<string, string>) =>
+      client.post(`/naming/admin?action=${action}`, form).then(({ status, body }) => [status, body.body]);
+    const get = async (action: string) =>
+      (await client.get(`/naming/admin?action=${action}&service=s`)).body.body;
+    expect((await admin('updateservice', { service: 's', threshold: '1' }))[0]).toBe(400);
+    expect((await admin('addcluster', { service: 's', cluster: 'c' }))[0]).toBe(400);
+    await admin('addservice', { service: 's', type: 'statics' });
+    expect(await admin('updateservice', { service: 's', threshold: '1' })).toEqual([200, true]);
+    expect(await admin('addcluster', { service: 's', cluster: 'c' })).toEqual([200, true]);
+    expect(await get('getservice')).toMatchObject({ type: 'statics', threshold: 1, clusters: ['c'] });
+    const look = async () =>
+      (await client.get(`${NAMING}lookup&service=s&cluster=c`)).body.body.nodes.working;
+    expect(await look()).toEqual([]);
+    for (let at = 1; at <= 3; at++)
+      await client.post(`${NAMING}register`, { service: 's', cluster: 'c', node: `10.0.0.${at}:80` });
+    const node = '10.0.0.1:80, 10.0.0.3:80,10.0.0.9:80';
+    const gone = await client.post(`${NAMING}batchunregister`, { service: 's', cluster: 'c', node });
+    expect(gone.body.body).toBe(2);
+    expect(hosts(await look())).toEqual(['10.0.0.2:80']);
+    expect(await get('getcluster')).toEqual({ service: 's', clusters: ['c'] });
+    expect(await admin('deletecluster', { service: 's', cluster: 'c' })).toEqual([200, true]);
+    expect(await get('getcluster')).toEqual({ service: 's', clusters: [] });
+    expect(await admin('deleteservice', { service: 's' })).toEqual([200, true]);
+    expect(await admin('deleteservice', { service: 's' })).toEqual([200, false]);
+    expect((await client.get(`${NAMING}lookup&service=s&cluster=c`)).status).toBe(400);
+  });
+
+  it('are found again by the next one, who gives those that worked the time to beat', async () => {
+    const nodesFile = path.join(scratchFolder(), 'nodes.json');
+    let now = 0;
+    const open = () => createConfigService({ listen: { port: 0 }, nodesFile, now: () => now });
+    const first = await open();
+    const post = (form: string, body = '') => fetch(`${first.url}${NAMING}${form}`, { method: 'POST', body });
+    for (let at = 1; at <= 3; at++)
+      await post(`register&service=s&cluster=c&node=10.0.0.${at}:80&extInfo=n${at}`);
+    const clusters = [1, 2].map((at) => ({ cluster: 'c', node: `10.0.0.${at}:80` }));
+    await post('heartbeat', JSON.stringify({ heartBeat: [{ service: 's', clusters }] }));
+    await expect.poll(() => existsSync(nodesFile)).toBe(true);
+    await first.close();
+    now = 1_000_000;
+    const second = await open();
+    const look = async () =>
+      ((await (await fetch(`${second.url}${NAMING}lookup&service=s&cluster=c`)).json()) as Parsed).body.nodes;
+    expect(hosts((await look()).working)).toEqual(['10.0.0.1:80', '10.0.0.2:80']);
+    expect((await look()).working[0].extInfo).toBe('n1');
+    expect(hosts((await look()).unreachable)).toEqual(['10.0.0.3:80']);
+    now += 20_000;
+    expect((await look()).unreachable.length).toBeGreaterThan(0);
+    await second.close();
+    writeFileSync(
+      nodesFile,
+      '[{"name": 1}, null, {"name": "t", "clusters": [{"nodes": [{"node": "no"}]}]}, 7]',
+    );
+    await (await open()).close();
+    writeFileSync(nodesFile, '{');
+    await expect(open()).rejects.toMatchObject({ code: 'CONFIG_FILE' });
+  });
+
+  it('are changed only from the addresses that may', async () => {
+    const node = { service: 's', cluster: 'c', node: '10.0.0.1:80' };
+    const closed = await start({ writers: ['10.0.0.0/8', '2001:db8::/32'] });
+    const refused = await closed.post(`${NAMING}register`, node);
+    expect(refused.status).toBe(401);
+    expect(refused.body).toMatchObject({ error_code: '401' });
+    expect((await closed.get(`${CONFIG}getgroup`)).status).toBe(200);
+    const open = await start({ writers: ['10.0.0.7', '127.0.0.0/8'] });
+    expect((await open.post(`${NAMING}register`, node)).status).toBe(200);
+    for (const writer of ['everybody', '10.0.0.0/33', '::1/129', ''])
+      await expect(createConfigService({ writers: [writer] })).rejects.toMatchObject({ code: 'BAD_WRITER' });
+    expect(writersOf(['10.0.0.0/8'])('::ffff:10.1.1.1')).toBe(true);
+    expect(writersOf(['::1'])('::1')).toBe(true);
+    expect(writersOf(['::1'])(undefined)).toBe(false);
+  });
+
+  it('tells a change to a part of those who ask only, when it is told to', async () => {
+    let random = 0;
+    const client = await start({ changedShare: 0.25, random: () => random });
+    const add = (at: number) =>
+      client.post(`${NAMING}register`, { service: 's', cluster: 'c', node: `10.0.0.${at}:80` });
+    await add(1);
+    const ask = (sign: string) => client.get(`${NAMING}lookupforupdate&service=s&cluster=c&sign=${sign}`);
+    random = 0.9;
+    const { sign } = (await ask('')).body.body;
+    await add(2);
+    expect((await ask(sign)).status).toBe(304);
+    random = 0.25;
+    expect((await ask(sign)).status).toBe(304);
+    random = 0.2499;
+    const changed = await ask(sign);
+    expect(changed.status).toBe(200);
+    expect((await ask(changed.body.body.sign)).status).toBe(304);
   });
 
   it.each(['10.0.0.1', 'nonsense', '10.0.0.1:99999'])('refuses %s as a node', async (node) => {
