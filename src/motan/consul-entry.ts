@@ -9,9 +9,14 @@ import { readProviderUrl } from './service.ts';
 import type { MotanUrl } from './url.ts';
 
 const MAX_WEIGHT = 65_535;
+/** Consul's weight of an entry that sets none. */
+const UNSET = 1;
+/** Motan's. */
+const MOTAN_WEIGHT = 10;
 
 /**
- * Reads one entry of Consul's `/v1/health/service/…`. The weight is the `weight=` tag, else Consul's own for the entry's state.
+ * Reads one entry of Consul's `/v1/health/service/…`. The weight is the `weight=` tag, else that of a Motan provider's metadata,
+ * else Consul's own for the entry's state.
  * A server that is tagged `down`, or in maintenance (its own or its node's), was withdrawn; one tagged `drain` weighs 0.
  * @param isMotan the entry belongs to a Motan group: its `URL_` tag, if any, says where the server is.
  */
@@ -42,9 +47,10 @@ export function readHealthEntry(item: unknown, isMotan: boolean): Result<Provide
   if ((isIP(host) === 0 && !isHostName(host)) || host.includes('%') || usedPort < 1 || usedPort > 65_535)
     return refused(where, 'NO_ADDRESS', 'it has no address or no port from 1 to 65535');
   const checked = worstState((item as Fields)['Checks']);
+  const weight = consulWeight(service['Weights'], checked);
   const { attributes } = readTagAttributes(tags, where, {
     ...SERVER_DEFAULTS,
-    weight: consulWeight(service['Weights'], checked),
+    weight: motan === undefined ? weight : motanWeight(motan, weight),
   });
   const provider: Provider = {
     id,
@@ -79,7 +85,18 @@ function isInMaintenance(checks: unknown): boolean {
 
 function consulWeight(weights: unknown, health: Health): number {
   const own = isFields(weights) ? weights[health === 'warning' ? 'Warning' : 'Passing'] : undefined;
-  return typeof own === 'number' && own >= 0 ? Math.min(Math.trunc(own), MAX_WEIGHT) : 1;
+  return typeof own === 'number' && own >= 0 ? Math.min(Math.trunc(own), MAX_WEIGHT) : UNSET;
+}
+
+/**
+ * The weight a Motan client gives a provider: `META_WEIGHT` of its URL, 1 to 500, else 10. Motan sets no weight in Consul; one that
+ * somebody else set there counts. Source: Motan `AbstractWeightedLoadBalance` (the static part; what a provider tells while it
+ * runs is asked by Motan's own protocol).
+ */
+function motanWeight({ parameters }: MotanUrl, inConsul: number): number {
+  const text = parameters.get('META_WEIGHT');
+  if (text !== undefined && /^[+-]?\d{1,10}$/.test(text)) return Math.min(500, Math.max(1, Number(text)));
+  return inConsul === UNSET ? MOTAN_WEIGHT : inConsul;
 }
 
 function textOf(value: unknown): string {

@@ -68,6 +68,30 @@ describe('readHealthEntry', () => {
     expect(readHealthEntry(entry({ Tags }), false)).toMatchObject({ value: { address: '10.0.0.1:6379' } });
   });
 
+  it.each<[string, Record<string, string>, object, number]>([
+    ['as its metadata says', { META_WEIGHT: '20' }, {}, 20],
+    ['10 without any', {}, {}, 10],
+    ['10 where the metadata are no number', { META_WEIGHT: 'heavy' }, {}, 10],
+    ['1 at least', { META_WEIGHT: '-3' }, {}, 1],
+    ['500 at most', { META_WEIGHT: '9999999999' }, {}, 500],
+    ['as somebody set it in Consul', {}, { Weights: { Passing: 7 } }, 7],
+    [
+      'as its metadata say, whatever is set in Consul',
+      { META_WEIGHT: '20' },
+      { Weights: { Passing: 7 } },
+      20,
+    ],
+  ])('weighs a Motan provider %s', (_, parameters, service, weight) => {
+    const { Tags } = registrationBody(createMotanUrl('motan', '10.1.1.1', 8002, 'com.x.Y', parameters));
+    expect(readHealthEntry(entry({ Tags, ...service }), true)).toMatchObject({ value: { weight } });
+  });
+
+  it('lets the weight tag of a Motan provider win', () => {
+    const url = createMotanUrl('motan', '10.1.1.1', 8002, 'com.x.Y', { META_WEIGHT: '20' });
+    const Tags = [...registrationBody(url).Tags, 'weight=16'];
+    expect(readHealthEntry(entry({ Tags }), true)).toMatchObject({ value: { weight: 16 } });
+  });
+
   it.each<[string, unknown, boolean, string]>([
     ['no entry', 5, false, 'BAD_ENTRY'],
     ['no service', { Node: {} }, false, 'BAD_ENTRY'],

@@ -86,6 +86,39 @@ describe('a Motan provider', () => {
     await untilStatus('rs.a', { '127.0.0.1:8002-com.x.Y': 'passing' });
   });
 
+  it.each([404, 500])('is registered again when its pass is answered %i', async (status) => {
+    const calls: string[] = [];
+    let isKnown = true;
+    const server = createServer((request, response) => {
+      const call = request.url!.split('/').slice(3, 5).join(' ');
+      calls.push(call);
+      if (call === 'service register') isKnown = true;
+      response.writeHead(call === 'check pass' && !isKnown ? status : 200).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const http = consulSources({ addresses: [`http://127.0.0.1:${port}`] }).http();
+    const providers = start({ http, isOpen: true, beatMs: 20 });
+    await providers.register(url('rs.a'));
+    isKnown = false;
+    calls.length = 0;
+    await until(() => calls.includes('service register'));
+    await until(() => calls.at(-1) === 'check pass');
+    expect(calls.slice(0, calls.indexOf('service register') + 2).slice(-3)).toEqual([
+      'check pass',
+      'service register',
+      'check pass',
+    ]);
+    // Closed: one fail, then silence.
+    await providers.setOpen(false);
+    const count = calls.length;
+    expect(calls.at(-1)).toBe('check fail');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(calls).toHaveLength(count);
+    await providers.close();
+    server.close();
+  });
+
   it('goes on trying while the registry is away', async () => {
     const address = registry.url;
     await registry.close();

@@ -147,7 +147,7 @@ describe('Redis with TLS', () => {
     onTestFinished(() => redis.disconnect());
     const where = async () => /laddr=([\d.]+):/.exec(await redis.client('INFO'))![1];
     expect(await where()).toBe(a);
-    await first!.kill();
+    await first.kill();
     expect(await where()).toBe(b);
     const stranger = new Redis({ Connector, tls: {}, maxRetriesPerRequest: 0 });
     stranger.on('error', () => undefined);

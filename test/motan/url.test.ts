@@ -106,6 +106,16 @@ describe('readUrlTag', () => {
   });
 });
 
+describe('a tag of motan-openresty', () => {
+  it('is read although it escapes as nginx does', () => {
+    const text = 'motan2://10.1.2.3:8002/com.x.Y?group=rs.a&nodeType=service&application=my%20app';
+    const tag = `URL_${encodeURIComponent(text)}`;
+    expect(tag).toContain('%2520');
+    expect(readUrlTag(['protocol_motan2', tag])!.parameters.get('application')).toBe('my app');
+    expect(canServe(readUrlTag([tag])!, parseMotanUrl('motan://h:1/com.x.Y'))).toBe(true);
+  });
+});
+
 describe('canServe', () => {
   // Each row was checked against Motan's own URL.canServe.
   it.each([
