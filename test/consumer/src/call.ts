@@ -1,7 +1,7 @@
 import { fetch } from 'undici';
 import { createUpstream } from 'upsync';
 
-/** Calls each server of the upstream "users" as `fetch` calls any URL. */
+/** Calls the servers of the upstream "users" in turn, as `fetch` calls any URL. */
 export async function call(registry: string, times: number): Promise<string[]> {
   await using users = createUpstream({
     name: 'users',

@@ -1,6 +1,6 @@
 import { Registrar } from 'upsync/discovery';
 
-/** Registers an instance with a TTL check; `close()` drains and takes it out again. */
+/** Registers an instance with a TTL check and raises its weight; `close()` drains and takes it out again. */
 export async function registration(agent: string, port: number): Promise<Registrar> {
   const registrar = new Registrar({
     agent,

@@ -1,13 +1,19 @@
 import { createSync, MemoryTarget, parseUpsyncDirective, type UpstreamPlan } from 'upsync';
 
-/** Keeps many upstreams in step at once; a target may also be nginx, a file, or whatever you write. */
+/**
+ * Keeps many upstreams in step at once and tells how many servers each has. Here the lists are only kept in memory; a target
+ * may also be nginx, a file, or whatever you write.
+ */
 export async function sync(registry: string, names: readonly string[]): Promise<Map<string, number>> {
   const plans = names.map((name): UpstreamPlan => {
     const directive = `${registry}/v1/kv/upstreams/${name}/ upsync_type=consul upsync_interval=500ms`;
     const where = { file: 'upstreams.conf', line: 1, folder: '/etc/app' };
     const { source, strongDependency, allowEmpty } = parseUpsyncDirective(directive.split(' '), where);
     return {
-      ...{ name, source, strongDependency, allowEmpty },
+      name,
+      source,
+      strongDependency,
+      allowEmpty,
       dumpPath: `${name}.dump.conf`,
       balancer: { method: 'round_robin', seed: 0, loadFactor: 1.25 },
       initial: [],
