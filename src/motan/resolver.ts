@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { sleep } from '../discovery/sleep.ts';
 import { UpsyncError } from '../upstream/errors.ts';
 import { type Logger, SILENT } from '../upstream/logger.ts';
@@ -58,7 +59,6 @@ export const RESOLVER_DEFAULTS = Object.freeze({
 const MAX_TICK_MS = 5000;
 const SNAPSHOT_TOUCH_MS = 60_000;
 const MEASURED_SERVERS = 3;
-/** Names that one new name may look at for a place. */
 const LOOKED_AT = 64;
 
 /** Opens a resolver. Nothing is asked before the first name. */
@@ -84,6 +84,8 @@ class NameResolver implements Resolver {
 
   constructor(options: ResolverOptions) {
     const { topology, now = Date.now, logger = SILENT } = options;
+    // Every wait listens to it; many at once are no leak.
+    setMaxListeners(0, this.#closed.signal);
     this.local = topology.local;
     this.#options = options;
     this.#maxNames = options.maxNames ?? RESOLVER_DEFAULTS.maxNames;

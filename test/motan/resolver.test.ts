@@ -183,6 +183,19 @@ describe('ready', () => {
     expect((await start({ settleMs: 20 }).ready(NAME)).servers).toHaveLength(1);
   });
 
+  it('may be waited for by many at once without a warning', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const resolver = start();
+    const waits = Array.from({ length: 100 }, () => resolver.ready(NAME));
+    fill();
+    await Promise.all(waits);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   it('is ended by its signal and by closing', async () => {
     const resolver = start();
     const caller = new AbortController();

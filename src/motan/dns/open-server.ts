@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { errorText } from '../../upstream/errors.ts';
 import { type Logger, SILENT } from '../../upstream/logger.ts';
 import { negativeAnswer, type PreparedAnswer } from './answer.ts';
@@ -65,6 +66,8 @@ class Desk {
   #forwarded = 0;
 
   constructor(zone: Zone, forwarder: Forwarder | undefined, options: DnsServerOptions) {
+    // Every question that is forwarded listens to it; many at once are no leak.
+    setMaxListeners(0, this.#ended.signal);
     this.#zone = zone;
     this.#forwarder = forwarder;
     this.#logger = options.logger ?? SILENT;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { isIP, isIPv4 } from 'node:net';
 import { UpsyncError } from '../../upstream/errors.ts';
 import type { NameReader, Resolution } from '../resolution.ts';
@@ -63,6 +64,8 @@ export class Zone {
   #leaving: readonly string[] = [];
 
   constructor(options: ZoneOptions) {
+    // Every question that waits listens to it; many at once are no leak.
+    setMaxListeners(0, this.#ended.signal);
     this.#options = options;
     this.#suffix = options.suffix.split('.');
     this.#soa = this.#soaOf(options.suffix);
