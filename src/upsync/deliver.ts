@@ -202,10 +202,8 @@ export class Delivery {
 
   async #attempt(snapshots: Snapshot[], abort: AbortController): Promise<readonly Result<ApplyReport>[]> {
     const timeoutMs = this.#options.applyTimeoutMs ?? 10_000;
-    const late = () =>
-      abort.abort(
-        new UpsyncError('TARGET_TIMEOUT', `${this.target.description} did not answer in ${timeoutMs} ms`),
-      );
+    const why = `${this.target.description} did not answer in ${timeoutMs} ms`;
+    const late = () => abort.abort(new UpsyncError('TARGET_TIMEOUT', why));
     const timer = setTimeout(late, timeoutMs);
     try {
       const work = this.target.applyMany
@@ -258,15 +256,14 @@ export class Delivery {
     if (this.#checking || this.#closed || !this.target.reports) return;
     this.#checking = true;
     for (const slot of this.#slots.values()) slot.asked = slot.attempts;
-    const timeoutMs = this.#options.applyTimeoutMs ?? 10_000;
     try {
-      const reports = await this.target.reports(AbortSignal.timeout(timeoutMs));
+      const bound = AbortSignal.timeout(this.#options.applyTimeoutMs ?? 10_000);
+      const reports = await this.target.reports(bound);
       this.#outage = undefined;
       // Of thousands of upstreams nothing has moved, in nearly every second.
-      if (reports !== this.#reports) {
-        this.#reports = reports;
+      if (reports !== this.#reports)
         this.#seen = new Map(reports.map((report) => [report.upstream, report]));
-      }
+      this.#reports = reports;
       this.#repair();
     } catch (error) {
       if (this.#outage === undefined)
