@@ -5,6 +5,7 @@ import { estimate, remaining } from './progress.ts';
 import { parseRun, renderComparison } from './report/compare.ts';
 import { renderResults, type Run } from './report/markdown.ts';
 import { drawPlot } from './report/svg.ts';
+import { watchMachine } from './rig/machine-load.ts';
 import { readMachine } from './rig/machine.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import type { Context, Scenario, ScenarioReport } from './scenario.ts';
@@ -73,6 +74,7 @@ function choose(names: readonly string[]): readonly Scenario[] {
 }
 
 async function measure(chosen: readonly Scenario[], context: Omit<Context, 'step'>): Promise<Run> {
+  const load = await watchMachine();
   const begun = performance.now();
   const reports: ScenarioReport[] = [];
   const estimates = chosen.map((scenario) => estimate(scenario, context));
@@ -92,6 +94,7 @@ async function measure(chosen: readonly Scenario[], context: Omit<Context, 'step
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: readMachine(),
+    load: load(),
     rounds: context.rounds,
     scale: context.scale,
     minutes,

@@ -1,10 +1,16 @@
+import type { MachineLoad } from '../rig/machine-load.ts';
 import type { Machine } from '../rig/machine.ts';
 import type { Goal, ScenarioReport, Table } from '../scenario.ts';
+
+/** Percent of the machine that something else may use. */
+const BUSY = 10;
 
 /** Everything one run measured; kept as JSON. */
 export interface Run {
   readonly date: string;
   readonly machine: Machine;
+  /** Absent in runs of before it was looked at. */
+  readonly load?: MachineLoad;
   readonly rounds: number;
   readonly scale: number;
   readonly minutes: number;
@@ -24,6 +30,7 @@ export function renderResults(run: Run): string {
     `- ${run.date}, ${run.minutes.toFixed(1)} minutes, ${run.rounds} rounds${run.scale === 1 ? '' : ` (shortened to ${run.scale})`}`,
     `- ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}`,
     `- ${versions.join(', ')}`,
+    ...loadLine(run),
     '',
     '## Goals',
     '',
@@ -36,6 +43,16 @@ export function renderResults(run: Run): string {
     ...missed(goals),
     ...run.reports.flatMap(section),
   ].join('\n');
+}
+
+function loadLine({ load }: Run): string[] {
+  if (load === undefined) return [];
+  const { busyBefore, stolen } = load;
+  const warning =
+    busyBefore > BUSY ? ': **too much for p99 to mean anything; repeat it on a quiet machine**' : '';
+  return [
+    `- something else used ${busyBefore.toFixed(0)} % of the machine before the run${warning}; ${stolen.toFixed(1)} % was stolen by its host during it`,
+  ];
 }
 
 function missed(goals: readonly Goal[]): string[] {

@@ -2,8 +2,10 @@ import type { Front } from './front.ts';
 
 /** Changes that are going on. */
 export interface Churn {
-  /** Ends it with all servers in the list; resolves with how many changes were made. */
+  /** Ends it; resolves with how many changes were made. */
   stop(): Promise<number>;
+  /** After the end: puts all servers back in the list. */
+  restore(): Promise<void>;
 }
 
 /**
@@ -31,11 +33,10 @@ export function startChurn(front: Front, servers: readonly string[], periodMs: n
     stop: async () => {
       ending = true;
       await running;
-      if (count % 2 === 1) {
-        await front.change(servers);
-        count += 1;
-      }
       return count;
+    },
+    restore: async () => {
+      if (count % 2 === 1) await front.change(servers);
     },
   };
 }

@@ -1,10 +1,13 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { encode } from 'dns-packet';
 import { request } from 'undici';
 import { findConsul } from './consul-binary.ts';
-import { freePorts, start, type Child } from './child.ts';
+import { freePorts, listening, start, type Child } from './child.ts';
 import { PROGRAM, startRegistry } from './registry.ts';
 
 /** A name server with one name of four addresses. */
@@ -15,8 +18,12 @@ export interface NameServer {
   stop(): Promise<void>;
 }
 
+const NAME = 'rs.dc1.6379.idc.local';
 const ADDRESSES = ['127.0.1.1', '127.0.1.2', '127.0.1.3', '127.0.1.4'];
-const READY_MS = 2500;
+const READY_MS = 15_000;
+const ASK_AGAIN_MS = 100;
+// Consul's `udp_answer_limit`.
+const CONSUL_UDP_ADDRESSES = 3;
 
 async function register(url: string): Promise<void> {
   for (const [at, address] of ADDRESSES.entries()) {
@@ -34,18 +41,18 @@ export async function startUpsyncDns(): Promise<NameServer> {
   const [port] = (await freePorts(1)) as [number];
   const args = [PROGRAM, 'dns', '--consul', registry.url, '--idc', 'dc1', '--listen', `127.0.0.1:${port}`];
   const child = start(process.execPath, args, ['ignore', 'ignore', 'ignore']);
-  await delay(READY_MS);
+  await answering(port, NAME);
   return {
     kind: 'upsync',
     port,
-    name: 'rs.dc1.6379.idc.local',
+    name: NAME,
     stop: () => child.stop().then(() => registry.stop()),
   };
 }
 
 export async function startDnsmasq(): Promise<NameServer> {
   const [port] = (await freePorts(1)) as [number];
-  const records = ADDRESSES.map((address) => `--host-record=rs.dc1.6379.idc.local,${address}`);
+  const records = ADDRESSES.map((address) => `--host-record=${NAME},${address}`);
   const args = [
     '--keep-in-foreground',
     '--no-resolv',
@@ -57,8 +64,8 @@ export async function startDnsmasq(): Promise<NameServer> {
     ...records,
   ];
   const child: Child = start('dnsmasq', args, ['ignore', 'ignore', 'ignore']);
-  await delay(500);
-  return { kind: 'dnsmasq', port, name: 'rs.dc1.6379.idc.local', stop: () => child.stop() };
+  await answering(port, NAME);
+  return { kind: 'dnsmasq', port, name: NAME, stop: () => child.stop() };
 }
 
 /** The real Consul where it can be found; undefined otherwise. */
@@ -96,9 +103,9 @@ export async function startConsulDns(): Promise<NameServer | undefined> {
     ],
     ['ignore', 'ignore', 'ignore'],
   );
-  await delay(4000);
-  await register(`http://127.0.0.1:${http}`);
-  await delay(500);
+  await listening(http, READY_MS);
+  await registerWhenReady(`http://127.0.0.1:${http}`);
+  await answering(dns, 'rs.service.consul', CONSUL_UDP_ADDRESSES);
   return {
     kind: 'consul',
     port: dns,
@@ -108,4 +115,34 @@ export async function startConsulDns(): Promise<NameServer | undefined> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+// An agent listens before it has a leader, and takes nothing until then.
+async function registerWhenReady(url: string): Promise<void> {
+  const end = performance.now() + READY_MS;
+  for (;;) {
+    const reply = await request(`${url}/v1/status/leader`);
+    if ((await reply.body.text()).length > '""'.length) return register(url);
+    if (performance.now() > end) throw new Error(`${url} has no leader after ${READY_MS / 1000} s`);
+    await delay(ASK_AGAIN_MS);
+  }
+}
+
+/** Waits until the name has all its addresses: the load must not begin with a server that has not read them. */
+async function answering(port: number, name: string, addresses = ADDRESSES.length): Promise<void> {
+  const query = encode({ type: 'query', id: 1, flags: 0x100, questions: [{ type: 'A', name }] });
+  const socket = createSocket('udp4');
+  const end = performance.now() + READY_MS;
+  try {
+    while (performance.now() < end) {
+      socket.send(query, port, '127.0.0.1');
+      const reply = once(socket, 'message', { signal: AbortSignal.timeout(ASK_AGAIN_MS) });
+      const [message] = (await reply.catch(() => [])) as [Buffer?];
+      if (message !== undefined && message.readUInt16BE(6) >= addresses) return;
+      if (message !== undefined) await delay(ASK_AGAIN_MS);
+    }
+  } finally {
+    socket.close();
+  }
+  throw new Error(`${name} has no ${addresses} addresses on port ${port} after ${READY_MS / 1000} s`);
 }

@@ -13,7 +13,7 @@ const GOAL_NS = 1000;
 export const balancers: Scenario = {
   name: 'balancers',
   title: 'Balancers: time per pick',
-  minutes: 0.8,
+  minutes: 0.5,
   run,
 };
 

@@ -13,7 +13,7 @@ import { churnReport } from './churn-report.ts';
 export const churn: Scenario = {
   name: 'churn',
   title: 'Churn: the list changes under load',
-  minutes: 5.2,
+  minutes: 5.1,
   run: async (context) => ({ name: churn.name, title: churn.title, revision: 2, ...(await run(context)) }),
 };
 
@@ -51,6 +51,7 @@ async function inTurns(servers: readonly string[], count: number): Promise<Measu
   const churning = startChurn(changing, servers, IN_TURNS.changing.periodMs!);
   await warm(changing);
   await churning.stop();
+  await churning.restore();
   const measured: Measured[] = [];
   for (let turn = 0; turn < count; turn += 1) {
     measured.push(await measure(still, servers, IN_TURNS.still));
@@ -74,6 +75,7 @@ async function measure(front: Front, servers: readonly string[], step: Step): Pr
   const result = await paced({ ...load, seconds: step.seconds });
   const changesMade = (await churning?.stop()) ?? 0;
   const watched = watch.stop();
+  await churning?.restore();
   const { downloads, websockets } = longLived;
   const cut = {
     downloads: downloads.cut(),

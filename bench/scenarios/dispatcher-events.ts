@@ -32,6 +32,8 @@ export interface Events {
   readonly table: Table;
   /** Failed requests of Upsync's, all rounds and events together. */
   readonly failed: number;
+  /** Of which kind, and when. */
+  readonly why: string;
   readonly measures: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -67,6 +69,7 @@ export async function measureEvents(context: Context): Promise<Events> {
     failed: all
       .filter(({ kind }) => kind === 'upsync')
       .reduce((sum, { result }) => sum + failuresOf(result), 0),
+    why: whyOf(all),
     measures: Object.fromEntries(
       rows.map((ones) => [
         `dispatcher ${ones[0]!.kind} failed, ${ones[0]!.event}`,
@@ -117,4 +120,10 @@ function rowOf(ones: readonly Happened[]): string[] {
 
 function failuresOf({ errors }: DispatcherResult): number {
   return Object.values(errors).reduce((sum, count) => sum + count, 0);
+}
+
+function whyOf(all: readonly Happened[]): string {
+  const failed = all.filter(({ kind, result }) => kind === 'upsync' && failuresOf(result) > 0);
+  const texts = failed.map(({ event, result }) => `${event}: ${JSON.stringify(result.errors)}`);
+  return texts.length === 0 ? 'With nothing happening to the servers.' : `${texts.join('; ')}.`;
 }

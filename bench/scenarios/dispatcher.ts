@@ -13,7 +13,7 @@ const CONCURRENCY = 32;
 export const dispatcher: Scenario = {
   name: 'dispatcher',
   title: 'Dispatcher: requests from Node',
-  minutes: 2.2,
+  minutes: 2,
   run,
 };
 
@@ -76,6 +76,7 @@ async function run(context: Context): Promise<ScenarioReport> {
         text: 'no request of the dispatcher fails, also when servers die, restart and join',
         measured: `${failed} failed`,
         met: failed === 0,
+        why: events.why,
       },
     ],
     measures: {

@@ -14,7 +14,7 @@ const BOUND_MS = 10_000;
 export const propagation: Scenario = {
   name: 'propagation',
   title: 'Propagation: from the registry to nginx',
-  minutes: 1.3,
+  minutes: 1.4,
   run,
 };
 

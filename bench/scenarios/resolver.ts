@@ -17,7 +17,7 @@ const RESOLVE_GOAL = 10_000_000;
 export const resolver: Scenario = {
   name: 'resolver',
   title: 'Names: in a program, and over DNS',
-  minutes: 1,
+  minutes: 0.8,
   run,
 };
 
@@ -89,6 +89,7 @@ async function run(context: Context): Promise<ScenarioReport> {
         text: 'tens of millions of calls of resolve per second',
         measured: pretty(call.median),
         met: call.median >= RESOLVE_GOAL,
+        why: `A call takes ${pretty(1e9 / call.median)} ns (${pretty(1e9 / call.max)} to ${pretty(1e9 / call.min)}).`,
       },
       { text: 'every DNS answer has an address', measured: `${wrong} had none`, met: wrong === 0 },
     ],

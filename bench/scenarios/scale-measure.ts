@@ -23,7 +23,7 @@ export interface Row extends Size {
   readonly connections: number;
 }
 
-const UPDATES = 20;
+const UPDATES = 15;
 const UPDATES_MS = 8000;
 const SETTLE_BOUND_MS = 120_000;
 

@@ -21,7 +21,7 @@ interface Round {
 export const scaleOut: Scenario = {
   name: 'scale-out',
   title: 'Scale-out: 3 000 containers join under load',
-  minutes: 1.4,
+  minutes: 1.2,
   run,
 };
 

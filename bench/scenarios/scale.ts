@@ -19,7 +19,7 @@ const CASES: readonly Size[] = [
 ];
 const CPU_GOAL = 0.05;
 const MEMORY_GOAL_MIB = 300;
-const IDLE_SECONDS = 5;
+const IDLE_SECONDS = 4;
 
 /** How cost grows with servers and with upstreams. */
 export const scale: Scenario = {

@@ -15,6 +15,7 @@ export const steady: Scenario = {
   name: 'steady',
   title: 'Steady: nothing changes',
   minutes: 1,
+  minutesOnce: 0.4,
   run,
 };
 

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { renderResults, type Run } from '../../../bench/report/markdown.ts';
 import type { Goal } from '../../../bench/scenario.ts';
 
-const page = (...goals: Goal[]): string => {
+const page = (...goals: Goal[]): string => pageOf({}, goals);
+
+const pageOf = (more: Partial<Run>, goals: Goal[] = []): string => {
   const run: Run = {
     date: '2026-01-01',
     machine: { cpu: 'any', cores: 2, memoryGiB: 4, kernel: '6', versions: { nginx: '1.22.1' } },
@@ -20,6 +22,7 @@ const page = (...goals: Goal[]): string => {
         measures: {},
       },
     ],
+    ...more,
   };
   return renderResults(run);
 };
@@ -48,6 +51,17 @@ describe('the results page', () => {
     expect(text).toContain('| fast | 1 ms | yes |');
     expect(text).not.toContain('It is slow.');
     expect(text).not.toContain('Missed');
+  });
+
+  it.each([
+    ['a quiet machine', 2, '- something else used 2 % of the machine before the run; 0.5 % was stolen'],
+    ['a busy one', 40, '40 % of the machine before the run: **too much for p99 to mean anything'],
+  ])('says of %s what else it did', (_, busyBefore, expected) => {
+    expect(pageOf({ load: { busyBefore, stolen: 0.5 } })).toContain(expected);
+  });
+
+  it('shows a run of before the machine was looked at', () => {
+    expect(page()).not.toContain('something else');
   });
 
   it('shows each scenario with its plots and tables, bars in cells escaped', () => {
