@@ -16,7 +16,7 @@ import { DICTIONARY } from './names.ts';
  * | `l/<upstream>/<version>` | the list's text (list.ts) | |
  * | `w/<cycle>/<worker>/pid`, `…/gen`, `…/bad` | a worker's process, the generation it has put to work, what it could not | |
  * | `c/<cycle>/<worker>/<upstream's number>/<address>` | requests a worker has at a server with `max_conns` | |
- * | `k/<cycle>/<worker>/<upstream's number>` | requests a worker has at each server (least_conn) | |
+ * | `k/<cycle>/<worker>/<upstream's number>` | requests a worker has at each server (methods that compare loads) | |
  */
 export const dict = ngx.shared[DICTIONARY]!;
 
