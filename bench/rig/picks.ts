@@ -52,12 +52,18 @@ export function inNode(given: PickCase): PickTime {
     }
   };
   turn(Math.min(picks, 50_000));
-  let begun = performance.now();
+  let begun = cpuMs();
   turn(picks);
-  const pick = ((performance.now() - begun) * 1e6) / picks;
-  begun = performance.now();
+  const pick = ((cpuMs() - begun) * 1e6) / picks;
+  begun = cpuMs();
   balancer = createBalancer(options, [...list.slice(1), createServer('10.255.0.1:80')], balancer);
-  return { pick, rebuild: performance.now() - begun };
+  return { pick, rebuild: cpuMs() - begun };
+}
+
+// As LuaJIT's os.clock: what else the machine does at the time is not counted.
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** In a LuaJIT of its own. */

@@ -46,7 +46,8 @@ async function run(context: Context): Promise<ScenarioReport> {
   return {
     name: balancers.name,
     title: balancers.title,
-    method: `One pick and its end, ${picks} times after warming up; the median of ${context.rounds} runs. Rebuild: the whole balancer, when one of ${pretty(MANY)} servers is replaced.`,
+    revision: 2,
+    method: `One pick and its end, ${picks} times after warming up, in CPU time; the median of ${context.rounds} runs. Rebuild: the whole balancer, when one of ${pretty(MANY)} servers is replaced.`,
     tables: [
       {
         caption: 'Nanoseconds per pick, weights 1 to 10 (milliseconds per rebuild)',
