@@ -5,6 +5,7 @@ import { estimate, remaining } from './progress.ts';
 import { parseRun, renderComparison } from './report/compare.ts';
 import { renderResults, type Run } from './report/markdown.ts';
 import { drawPlot } from './report/svg.ts';
+import { stopAll } from './rig/child.ts';
 import { watchMachine } from './rig/machine-load.ts';
 import { readMachine } from './rig/machine.ts';
 import { SCENARIOS } from './scenarios/all.ts';
@@ -25,6 +26,8 @@ Options:
 `;
 
 const QUICK = 0.2;
+const FAILED = 2;
+const INTERRUPTED = 130;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -113,10 +116,13 @@ async function write(run: Run, folder: string, whole: boolean): Promise<void> {
   process.stdout.write(`written: ${target}/RESULTS.md, ${target}/results.json, ${target}/plots/\n`);
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(2);
-  },
-);
+async function end(code: number): Promise<void> {
+  await stopAll();
+  process.exit(code);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(INTERRUPTED));
+main().then(end, (error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  return end(FAILED);
+});

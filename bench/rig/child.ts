@@ -11,6 +11,12 @@ export interface Child {
 }
 
 const STOP_BOUND_MS = 10_000;
+const living = new Set<Child>();
+
+/** Ends whatever `start` started and nobody has stopped: what a scenario that fails leaves behind. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...living].map((child) => child.stop()));
+}
 
 export function start(
   program: string,
@@ -19,7 +25,7 @@ export function start(
 ): Child {
   const process_ = spawn(program, args, { stdio, detached: true });
   process_.on('error', (error) => process.stderr.write(`${program}: ${error.message}\n`));
-  return {
+  const child: Child = {
     pid: process_.pid ?? -1,
     process: process_,
     stop: async (signal = 'SIGTERM') => {
@@ -31,6 +37,10 @@ export function start(
       await ended;
     },
   };
+  living.add(child);
+  process_.once('exit', () => living.delete(child));
+  process_.once('error', () => living.delete(child));
+  return child;
 }
 
 /** Runs a program to its end and gives what it printed on standard output; throws when it fails. */

@@ -1,8 +1,7 @@
 -- The paced client: requests are due at an even rate whether or not the server keeps up, and the time of each counts from
 -- when it was due. LuaJIT and epoll rather than Node, so that what is measured is nginx: nothing is allocated per request,
 -- the collector stands still, and timerfd wakes it within microseconds instead of at the next millisecond.
-local ffi = require("ffi")
-local bit = require("bit")
+local ffi, bit = require("ffi"), require("bit")
 
 local DECLARATIONS = [[
 typedef struct { uint32_t events; uint32_t slot; uint32_t generation; } PACKED event_t;
@@ -33,10 +32,10 @@ ffi.cdef(declared)
 local C = ffi.C
 
 local EPOLLIN, EPOLLOUT, EPOLLRDHUP = 0x001, 0x004, 0x2000
-local ADD, DEL, MOD = 1, 2, 3
+local ADD, MOD = 1, 3
 local MONOTONIC, ABSOLUTE, NO_SIGNAL = 1, 1, 0x4000
 local STREAM_NONBLOCK, SOL_SOCKET, SO_ERROR, TCP, NODELAY = 1 + 0x800, 1, 4, 6, 1
-local EAGAIN, EINPROGRESS = 11, 115
+local EAGAIN = 11
 local NAMES = { [32] = "EPIPE", [99] = "EADDRNOTAVAIL", [104] = "ECONNRESET", [110] = "ETIMEDOUT", [111] = "ECONNREFUSED" }
 local FREE, RETRY, OPENING, IDLE, BUSY_OPENING, BUSY = 0, 1, 2, 3, 4, 5
 local KEEPALIVE, SHORT = 0, 1
@@ -95,8 +94,7 @@ local function watch(operation, fd, events, slot, generation)
 end
 
 local function fail(kind, what)
-  local errors = streams[kind].errors
-  errors[what] = (errors[what] or 0) + 1
+  streams[kind].errors[what] = (streams[kind].errors[what] or 0) + 1
 end
 
 local function drop(slot)
@@ -106,6 +104,12 @@ local function drop(slot)
 end
 
 local one = ffi.new("int[1]", 1)
+local function release(slot)
+  drop(slot)
+  free[freeCount] = slot
+  freeCount = freeCount + 1
+end
+
 local function open(slot, kind, state)
   local fd = C.socket(2, STREAM_NONBLOCK, 0)
   if fd < 0 then error("no more sockets: errno " .. ffi.errno()) end
@@ -149,14 +153,9 @@ end
 local function ended(slot, now, why)
   local state = states[slot]
   if state == BUSY or state == BUSY_OPENING then finish(slot, now, why) end
-  if kinds[slot] == KEEPALIVE then
-    replace(slot, now)
-    if state == OPENING then dues[slot] = now + RETRY_S end
-  else
-    drop(slot)
-    free[freeCount] = slot
-    freeCount = freeCount + 1
-  end
+  if kinds[slot] == SHORT then return release(slot) end
+  replace(slot, now)
+  if state == OPENING then dues[slot] = now + RETRY_S end
 end
 
 -- The status and whether the connection stays, once the whole answer is there; nil until then.
@@ -182,8 +181,7 @@ local function received(slot, now)
   local got = tonumber(C.recv(fds[slot], buffers + slot * ROOM + lengths[slot], ROOM - lengths[slot], 0))
   if got < 0 then
     local code = ffi.errno()
-    if code ~= EAGAIN then ended(slot, now, NAMES[code] or ("errno " .. code)) end
-    return
+    return code ~= EAGAIN and ended(slot, now, NAMES[code] or ("errno " .. code)) or nil
   end
   if got == 0 then return ended(slot, now, "closed") end
   lengths[slot] = lengths[slot] + got
@@ -191,26 +189,18 @@ local function received(slot, now)
   local status, stays = answer(slot)
   if status == nil then return end
   finish(slot, now, status ~= 200 and ("status " .. status) or nil)
-  if kinds[slot] == SHORT then
-    drop(slot)
-    free[freeCount] = slot
-    freeCount = freeCount + 1
-  elseif stays then
-    rest(slot)
-  else
-    replace(slot, now)
-  end
+  if kinds[slot] == SHORT then return release(slot) end
+  if stays then rest(slot) else replace(slot, now) end
 end
 
 local code, size = ffi.new("int[1]"), ffi.new("uint32_t[1]", 4)
-local function happened(slot, events, now)
+local function happened(slot, now)
   local state = states[slot]
   if state == OPENING or state == BUSY_OPENING then
     C.getsockopt(fds[slot], SOL_SOCKET, SO_ERROR, code, size)
     if code[0] ~= 0 then return ended(slot, now, NAMES[code[0]] or ("errno " .. code[0])) end
     watch(MOD, fds[slot], bit.bor(EPOLLIN, EPOLLRDHUP), slot, generations[slot])
-    if state == OPENING then rest(slot) else request(slot) end
-    return
+    if state == OPENING then return rest(slot) else return request(slot) end
   end
   received(slot, now)
 end
@@ -283,7 +273,7 @@ repeat
     if slot == TIMER then
       C.read(timer, expirations, 8)
     elseif generations[slot] == found[at].generation then
-      happened(slot, found[at].events, now)
+      happened(slot, now)
     end
   end
   pump()
@@ -298,6 +288,7 @@ for slot = 0, slots - 1 do
   if states[slot] == BUSY or states[slot] == BUSY_OPENING then fail(kinds[slot], "unanswered") end
 end
 for _ = waitHead, waitTail - 1 do fail(KEEPALIVE, "unanswered") end
+
 local function section(from)
   local errors = {}
   for name, count in pairs(from.errors) do errors[#errors + 1] = string.format("%q:%d", name, count) end
