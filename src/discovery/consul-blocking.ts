@@ -20,8 +20,8 @@ export interface BlockingOptions<T> {
   readonly timeoutMs: number;
   /** Statuses besides 200 whose reply is a list, with an index: 404 of the KV store means "no key". */
   readonly alsoOk?: readonly number[];
-  /** Gives the memory for a reply. @default new memory */
-  readonly allocate?: (bytes: number) => Buffer;
+  /** Gives memory to begin a reply in. */
+  readonly memory?: () => Buffer | undefined;
   /**
    * Reads a reply.
    * @throws {SourceError} when it is no list; the index is then not committed, and the caller asks again from the start.
@@ -53,7 +53,7 @@ export async function* blockingReplies<T>(
       path: consulUrl(query, committed, times.waitMs),
       deadlineMs: committed === 0n ? directDeadlineMs : times.deadlineMs,
       signal,
-      ...(options.allocate && { allocate: options.allocate }),
+      ...(options.memory && { memory: options.memory }),
     });
     const index = parseConsulIndex(reply.header('x-consul-index'));
     // Without an index a 404 may come from anybody on the way, and says nothing about the list.

@@ -158,7 +158,7 @@ export class ConsulKvHub {
         ...this.#options,
         floor: this.#floor,
         alsoOk: [404],
-        allocate: (bytes) => this.#reader.allocate(bytes),
+        memory: () => this.#reader.takeMemory(),
         decode: (reply) => {
           const { entries, changed } = this.#reader.read(reply);
           return { value: entries, changed };

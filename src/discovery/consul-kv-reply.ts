@@ -34,6 +34,7 @@ interface Item {
 }
 
 const NONE: readonly never[] = [];
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Reads the replies of one KV poll loop. Consul sends everything under a prefix after each change, nearly all of it with the
@@ -46,10 +47,6 @@ export class KvReplyReader<Tag = undefined> {
   /** Takes the next reply, so that a reply leaves nothing behind for the collector. */
   #next = new SeenItems<KvEntry<Tag>>();
   #isFirst = true;
-  /** Memory given for the next reply, used by the one before, and free again. */
-  #given: Buffer | undefined;
-  #used: Buffer | undefined;
-  #spare: Buffer | undefined;
 
   /** @param tagOf asked once for each key that is new or has another value. */
   constructor(tagOf: (key: string) => Tag) {
@@ -57,15 +54,13 @@ export class KvReplyReader<Tag = undefined> {
   }
 
   /**
-   * Gives the memory for a reply that will be read here: of a reply before, where it is large enough. Megabytes that come
-   * anew with each change would pile up for as long as the collector does not care.
+   * Gives away the memory of the reply before last, for the next one. Megabytes that come anew with each change would pile up
+   * for as long as the collector does not care.
    */
-  allocate(bytes: number): Buffer {
-    const spare = this.#spare;
-    const fits = spare !== undefined && bytes <= spare.length && bytes >= spare.length / 4;
-    this.#given = fits ? spare : Buffer.allocUnsafeSlow(bytes + (bytes >> 5));
-    this.#spare = undefined;
-    return this.#given;
+  takeMemory(): Buffer | undefined {
+    const memory = Buffer.from(this.#next.release().buffer);
+    // Lists that became much shorter should not keep the memory of the long ones.
+    return memory.length > 4 * this.#seen.bytes ? undefined : memory;
   }
 
   /**
@@ -74,7 +69,7 @@ export class KvReplyReader<Tag = undefined> {
    */
   read(reply: RegistryReply): KvReply<Tag> {
     const [before, seen] = [this.#seen, this.#next];
-    seen.begin(reply.body);
+    seen.begin(reply.status === 404 ? NOTHING : reply.body);
     if (reply.status !== 404) this.#walk(seen, reply);
     seen.finish();
     const { made } = seen;
@@ -88,9 +83,6 @@ export class KvReplyReader<Tag = undefined> {
     this.#isFirst = false;
     this.#seen = seen;
     this.#next = before;
-    this.#spare = this.#used;
-    this.#used = this.#given?.buffer === reply.body.buffer ? this.#given : undefined;
-    this.#given = undefined;
     return { entries, changed, stray: strayItems(made.length - entries.length, reply) };
   }
 

@@ -17,8 +17,8 @@ export interface RegistryRequest {
   /** Bound of the whole exchange, in milliseconds. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
-  /** Gives the memory for a reply of so many bytes, or more. @default new memory */
-  readonly allocate?: (bytes: number) => Buffer;
+  /** Gives memory to begin a reply in; new memory is taken where there is none, or too little. */
+  readonly memory?: () => Buffer | undefined;
 }
 
 /** A registry's answer, whatever its status. */
@@ -26,7 +26,7 @@ export interface RegistryReply {
   readonly status: number;
   /** Value of a header, its name in lower case. */
   header(name: string): string | undefined;
-  /** What came, as bytes; who gave the memory for them may use it again. */
+  /** What came, as bytes. Those of a 200 are alone in their memory, so that whoever reads them may use it again. */
   readonly body: Buffer;
   /** The same as text, decoded each time it is asked for: a large reply is not kept twice. */
   readonly text: string;
@@ -82,7 +82,7 @@ export class RegistryHttp {
       try {
         const token = await readToken(this.#options.credentials);
         const response = await this.#send(base, request, token, deadline.signal);
-        const reply = await this.#readReply(response, url, token, request.allocate);
+        const reply = await this.#readReply(response, url, token, request.memory?.());
         return { reply, usable: reply.status < 500 && reply.status !== 429 };
       } catch (error) {
         throw this.#failure(error, url, deadline.expired() ? request.deadlineMs : undefined);
@@ -177,9 +177,9 @@ export class RegistryHttp {
     { statusCode: status, headers, body: stream }: Dispatcher.ResponseData,
     url: string,
     token: string | undefined,
-    allocate?: (bytes: number) => Buffer,
+    memory?: Buffer,
   ): Promise<RegistryReply> {
-    const bytes = await this.#readBody(stream, url, allocate);
+    const bytes = await this.#readBody(stream, url, memory);
     const body = status === 200 ? bytes : withoutToken(bytes, token);
     return {
       status,
@@ -192,27 +192,30 @@ export class RegistryHttp {
     };
   }
 
+  // Copied as it comes: pieces that wait for the last one live long enough to become a matter of the slow collector.
   async #readBody(
     stream: Dispatcher.ResponseData['body'],
     url: string,
-    // Not from Node's pool, as `Buffer.concat` would take it: who keeps a small reply must not keep a large pool.
-    allocate: (bytes: number) => Buffer = (size) => Buffer.allocUnsafeSlow(size),
+    memory: Buffer | undefined,
   ): Promise<Buffer> {
     const limit = this.#options.maxBytes ?? MAX_REPLY_BYTES;
-    const chunks: Buffer[] = [];
+    let body = memory ?? Buffer.alloc(0);
     let bytes = 0;
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
+      const needed = bytes + chunk.length;
       // Leaving the loop destroys the body, and with it the connection.
-      if (bytes > limit) throw tooLarge(url);
-      chunks.push(chunk);
+      if (needed > limit) throw tooLarge(url);
+      if (needed > body.length) {
+        // Not from Node's pool: who keeps a small reply must not keep a large pool.
+        const larger = Buffer.allocUnsafeSlow(bytes === 0 ? needed : Math.max(needed, 2 * body.length));
+        body.copy(larger, 0, 0, bytes);
+        body = larger;
+      }
+      bytes += chunk.copy(body, bytes);
     }
     // The connection is free for the next request only after this turn of the event loop; asking before opens a second one.
     await new Promise(setImmediate);
-    const body = allocate(bytes).subarray(0, bytes);
-    let at = 0;
-    for (const chunk of chunks) at += chunk.copy(body, at);
-    return body;
+    return body.subarray(0, bytes);
   }
 
   #failure(error: unknown, url: string, deadlineMs: number | undefined): SourceError {

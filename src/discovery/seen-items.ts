@@ -1,9 +1,10 @@
+const NOTHING = Buffer.alloc(0);
 /** Items compared in one go. */
 const LONGEST_RUN = 256;
 
 /** An array that came from a registry: its bytes, where each item stands in them, and what was made of each item. */
 export class SeenItems<T extends { readonly key: string }> {
-  #body: Buffer = Buffer.alloc(0);
+  #body: Buffer = NOTHING;
   #made: (T | undefined)[] = [];
   #count = 0;
   /** First byte of an item and the one after its last, by turns. */
@@ -12,6 +13,18 @@ export class SeenItems<T extends { readonly key: string }> {
   /** What was made of each item; undefined where it was none of ours. To be read between `finish` and the next `begin`. */
   get made(): readonly (T | undefined)[] {
     return this.#made;
+  }
+
+  /** Length of the bytes. */
+  get bytes(): number {
+    return this.#body.length;
+  }
+
+  /** Gives the bytes away; until `begin` nothing may be asked that needs them. */
+  release(): Buffer {
+    const body = this.#body;
+    this.#body = NOTHING;
+    return body;
   }
 
   /** Forgets what was here, and goes on in the same memory. */

@@ -19,6 +19,8 @@ process.stderr.on('error', () => undefined);
 
 /** Longest an ordered stop may take. Milliseconds. */
 const STOP_MS = 900;
+/** When memory of the start is given back: the lists of most registries are there by then, or else by the second time. */
+const TIDY_MS = [10_000, 60_000];
 
 /** Runs the engine for the configuration in `file` until it is stopped. Returns the exit code. */
 async function main(file: string | undefined): Promise<number> {
@@ -43,6 +45,7 @@ async function main(file: string | undefined): Promise<number> {
   process.on('unhandledRejection', fatal);
   const { readEngineConfig } = await import('./engine-config.ts');
   const { Engine } = await import('./engine.ts');
+  const { returnMemoryLater } = await import('./return-memory.ts');
   const config = await readEngineConfig(file);
   logger = createLogger({ component: 'engine', level: config.logLevel });
   const engine = new Engine(config, { logger });
@@ -53,6 +56,7 @@ async function main(file: string | undefined): Promise<number> {
     wake();
   });
   await engine.start();
+  for (const ms of TIDY_MS) returnMemoryLater(logger, ms);
   while (!stopping && !ended) {
     if (reread) {
       reread = false;

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { errorText } from '../../upstream/errors.ts';
+import { returnMemoryLater } from '../return-memory.ts';
 import { waitForNewMaster } from './binary-upgrade.ts';
 import { endProcess } from './end-process.ts';
 import { EngineProcess } from './engine-process.ts';
@@ -12,7 +13,6 @@ import { removePidFile, writePidFile } from './pid-file.ts';
 import type { Preparation } from './preparation.ts';
 import type { MasterSignal } from './process-signals.ts';
 import { hupAndVerify } from './reload.ts';
-import { returnMemoryLater } from './return-memory.ts';
 import { identify, isRunning, readState, writeState } from './state-file.ts';
 import type { SupervisorOptions } from './supervisor-options.ts';
 import { testConfiguration } from './test-configuration.ts';

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
-import { returnMemoryLater } from '../../../src/sidecar/supervisor/return-memory.ts';
-import { recordingLogger } from '../../helpers/recording-logger.ts';
+import { returnMemoryLater } from '../../src/sidecar/return-memory.ts';
+import { recordingLogger } from '../helpers/recording-logger.ts';
 
 it('lets go of what nobody holds any more, a while later, without a flag', async () => {
   const logger = recordingLogger();

@@ -1,12 +1,12 @@
-import { errorText } from '../../upstream/errors.ts';
-import type { Logger } from '../../upstream/logger.ts';
+import { errorText } from '../upstream/errors.ts';
+import type { Logger } from '../upstream/logger.ts';
 
 /** nginx and the engine are busy in the first moments; this can wait. Milliseconds. */
 const AFTER_MS = 2000;
 
 /**
- * Gives memory back to the system that reading a large configuration took, a while from now. A process that from then on
- * only waits for signals does so little that its collector may not run for minutes.
+ * Gives memory back to the system that a start took (a large configuration, the first lists), a while from now. A process
+ * that does little afterwards would keep it: its collector may not run for minutes.
  */
 export function returnMemoryLater(logger: Logger, afterMs = AFTER_MS): void {
   const timer = setTimeout(() => {
