@@ -20,7 +20,7 @@ process.stderr.on('error', () => undefined);
 /** Longest an ordered stop may take. Milliseconds. */
 const STOP_MS = 900;
 /** When memory of the start is given back: the lists of most registries are there by then, or else by the second time. */
-const TIDY_MS = [10_000, 60_000];
+const TIDY_MS = [8_000, 60_000];
 
 /** Runs the engine for the configuration in `file` until it is stopped. Returns the exit code. */
 async function main(file: string | undefined): Promise<number> {
