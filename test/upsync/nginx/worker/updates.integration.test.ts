@@ -71,7 +71,7 @@ describe('lists pushed to nginx', () => {
     ['an upstream twice', 'upsync-lists 1\nu test 0\nu test 0\nend 2\n'],
     ['a host name', 'upsync-lists 1\nu test 1\ns host.example:80 1 2 10000 - 0 0\nend 1\n'],
     ['a weight of 0', 'upsync-lists 1\nu test 1\ns 127.0.0.1:1 0 2 10000 - 0 0\nend 1\n'],
-    ['a weight too large', 'upsync-lists 1\nu test 1\ns 127.0.0.1:1 65536 2 10000 - 0 0\nend 1\n'],
+    ['a weight too large', 'upsync-lists 1\nu test 1\ns 127.0.0.1:1 1000001 2 10000 - 0 0\nend 1\n'],
     [
       'a number without end',
       `upsync-lists 1\nu test 1\ns 127.0.0.1:1 1 ${'9'.repeat(30)} 10000 - 0 0\nend 1\n`,
