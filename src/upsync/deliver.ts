@@ -261,8 +261,7 @@ export class Delivery {
       const reports = await this.target.reports(bound);
       this.#outage = undefined;
       // Of thousands of upstreams nothing has moved, in nearly every second.
-      if (reports !== this.#reports)
-        this.#seen = new Map(reports.map((report) => [report.upstream, report]));
+      if (reports !== this.#reports) this.#seen = new Map(reports.map((report) => [report.upstream, report]));
       this.#reports = reports;
       this.#repair();
     } catch (error) {

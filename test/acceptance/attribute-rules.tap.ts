@@ -162,8 +162,7 @@ await t.test('services with their health', async (t) => {
 
 await t.test('keys and values of etcd, by its v2 API', async (t) => {
   const binary = findEtcd();
-  if (binary === undefined)
-    throw new Error('there is no etcd on this machine: npm test installs it');
+  if (binary === undefined) throw new Error('there is no etcd on this machine: npm test installs it');
   const etcd = await RunningEtcd.start(binary);
   t.teardown(() => etcd.stop());
   const box = await Box.open(t);

@@ -112,7 +112,9 @@ describe.each<Method>(['hash_consistent', 'bounded_hash'])('%s', (method) => {
   });
 
   test('bounds its memory when weights are enormous', () => {
-    const servers = Array.from({ length: 40 }, (_, i) => createServer(`10.0.0.${i}:80`, { weight: 1_000_000 }));
+    const servers = Array.from({ length: 40 }, (_, i) =>
+      createServer(`10.0.0.${i}:80`, { weight: 1_000_000 }),
+    );
     expect(new Set(mapKeys(balance(method, servers), KEYS)).size).toBeGreaterThan(20);
   });
 });
