@@ -1,6 +1,6 @@
 import { formatAddress } from '../upstream/address.ts';
 import { readTagAttributes } from '../upstream/attributes-tags.ts';
-import { MAX_WEIGHT } from '../upstream/server-line.ts';
+import { MAX_WEIGHT } from '../upstream/server-type.ts';
 import { createServer, SERVER_DEFAULTS } from '../upstream/server.ts';
 import { addressProblem, type ReadEntry } from './entry-address.ts';
 

@@ -3,7 +3,7 @@ import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MAX_DURATION_MS } from '../upstream/duration.ts';
 import { UpsyncError, errorText } from '../upstream/errors.ts';
-import { MAX_WEIGHT } from '../upstream/server-line.ts';
+import { MAX_WEIGHT } from '../upstream/server-type.ts';
 import type { ShownUpstream } from '../upsync/show.ts';
 import type { UpstreamPlan } from '../upsync/upstream-plan.ts';
 

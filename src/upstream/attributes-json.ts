@@ -1,7 +1,8 @@
 import { MAX_DURATION_MS, parseDuration } from './duration.ts';
 import type { RejectedEntry } from './errors.ts';
 import { parseJsonPrefix } from './json-prefix.ts';
-import { MAX_COUNT, MAX_WEIGHT, type ServerAttributes } from './server-line.ts';
+import { MAX_COUNT, type ServerAttributes } from './server-line.ts';
+import { MAX_WEIGHT } from './server-type.ts';
 import { SERVER_DEFAULTS } from './server.ts';
 
 /** What was read of one entry: complete attributes, and what in it was not usable. */

@@ -2,7 +2,8 @@ import type { ReadAttributes } from './attributes-json.ts';
 import { parseDuration } from './duration.ts';
 import type { RejectedEntry } from './errors.ts';
 import { parseSeconds } from './seconds.ts';
-import { MAX_COUNT, MAX_WEIGHT, type ServerAttributes } from './server-line.ts';
+import { MAX_COUNT, type ServerAttributes } from './server-line.ts';
+import { MAX_WEIGHT } from './server-type.ts';
 import { SERVER_DEFAULTS } from './server.ts';
 
 /**

@@ -3,9 +3,8 @@ import { formatDuration, parseDuration } from './duration.ts';
 import { errorText, type RejectedEntry, UpsyncError } from './errors.ts';
 import { parseSeconds } from './seconds.ts';
 import { createServer, type Server, SERVER_DEFAULTS } from './server.ts';
+import { MAX_WEIGHT } from './server-type.ts';
 
-/** Largest weight kept; a larger one counts as this one. */
-export const MAX_WEIGHT = 1_000_000;
 /** Largest `max_fails` and `max_conns` kept (what a signed 32-bit integer holds). */
 export const MAX_COUNT = 2_147_483_647;
 

@@ -1,5 +1,8 @@
 // Alone in its file because nginx's workers use it too: what stands here is compiled to Lua as well.
 
+/** Largest weight kept; a larger one counts as this one. */
+export const MAX_WEIGHT = 1_000_000;
+
 /** One server of an upstream: nginx's word for an `address:port` with its attributes. Immutable. */
 export interface Server {
   /**
@@ -7,7 +10,7 @@ export interface Server {
    * Two servers are the same when this text is the same. Source: nginx-upsync-module compares `addr:port` as text.
    */
   readonly address: string;
-  /** 1..1,000,000. */
+  /** 1..`MAX_WEIGHT`. */
   readonly weight: number;
   /** 0 switches passive failure accounting off. */
   readonly maxFails: number;

@@ -2,7 +2,7 @@ import type { Peer } from '../../../balancer/balancer.ts';
 import { type Attempt, attemptOf, closeAttempt, count, openAttempt, takeGroup } from './attempts.ts';
 import { catchUpAt } from './events.ts';
 import { keyValue } from './hash-key.ts';
-import { endAttempt, notePick, noteReset } from './health.ts';
+import { endAttempt, endRefused, notePick, noteReset } from './health.ts';
 import type { WorkerServer } from './list.ts';
 import { noteLoad, pickShared, sharesLoads } from './loads.ts';
 import { clock, lastFailure, noLiveServer, requestId, setPeer } from './nginx-balancer.ts';
@@ -67,7 +67,7 @@ function balanceAttempt(id: number, upstream: Upstream, now: number): void {
   if (isFirst) allowTries(upstream.balancer.tries);
 }
 
-/** What `sendPlain` began turns out to take more attempts than one. */
+/** What `sendPlain` began: its server failed, or the request was sent on to another upstream. */
 function openForPlain(id: number, now: number): Attempt | undefined {
   const peer = takePlain(id);
   const upstream = peer && upstreamOf(peer);
@@ -80,23 +80,19 @@ function openForPlain(id: number, now: number): Attempt | undefined {
 
 function settlePlain(peer: Peer): void {
   const upstream = upstreamOf(peer);
-  if (upstream === undefined) return;
-  endAttempt(upstream, peer, hasFailed(peer.server.address), clock(), 0);
-  // A newer list may have given it a limit meanwhile.
-  if (sharesLoads(upstream)) noteLoad(upstream, peer);
+  if (upstream !== undefined) endAttempt(upstream, peer, hasFailed(peer.server.address), clock(), 0);
 }
 
 function upstreamOf(peer: Peer): Upstream | undefined {
   return upstreamNumbered((peer.server as WorkerServer).upstream);
 }
 
-/** nginx does not take the address, which is not to happen since it was checked: the next server is as good. */
+/** Goes on to the next server that nginx takes; false when there is none. */
 function skipRefused(upstream: Upstream, attempt: Attempt, now: number): boolean {
   let peer = attempt.peer;
   while (peer !== undefined) {
-    const refused = peer.server.address;
-    ngx.log(ngx.ERR, `upsync: nginx refuses the address ${refused} of upstream "${upstream.name}"`);
-    settle(attempt, true, now);
+    endRefused(upstream, peer, now);
+    attempt.peer = undefined;
     attempt.request.tried.push(peer);
     peer = pick(upstream, attempt, now);
     const server = peer?.server as WorkerServer | undefined;
@@ -154,5 +150,4 @@ function settle(attempt: Attempt, failed: boolean, now: number): void {
   if (peer === undefined) return;
   attempt.peer = undefined;
   endAttempt(attempt.upstream, peer, failed, now, now - attempt.startedAt);
-  if (sharesLoads(attempt.upstream)) noteLoad(attempt.upstream, peer);
 }

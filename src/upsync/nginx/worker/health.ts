@@ -1,5 +1,6 @@
 import type { Peer } from '../../../balancer/balancer.ts';
 import { FAILED, PROBE, RECOVERED, publish } from './events.ts';
+import { noteLoad, sharesLoads } from './loads.ts';
 import type { Upstream } from './upstream.ts';
 
 /**
@@ -17,9 +18,17 @@ export function endAttempt(
 ): void {
   const before = peer.fails;
   upstream.balancer.done(peer, failed, now, responseMs);
+  // Asked now and not when it began: a newer list may have given the server a limit meanwhile.
+  if (sharesLoads(upstream)) noteLoad(upstream, peer);
   const after = peer.fails;
   if (after === before || peer.server.maxFails === 0) return;
   publish(after > before ? FAILED : RECOVERED, upstream.number, hashOf(peer));
+}
+
+/** nginx does not take the address, which is not to happen since it was checked: as good as a server that cannot be reached. */
+export function endRefused(upstream: Upstream, peer: Peer, now: number): void {
+  ngx.log(ngx.ERR, `upsync: nginx refuses the address ${peer.server.address} of upstream "${upstream.name}"`);
+  endAttempt(upstream, peer, true, now, 0);
 }
 
 /** To be called after a pick of a server with failures: tells the others when it is a trial. */

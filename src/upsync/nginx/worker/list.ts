@@ -1,4 +1,4 @@
-import type { Server } from '../../../upstream/server-type.ts';
+import { MAX_WEIGHT, type Server } from '../../../upstream/server-type.ts';
 import { type Endpoint, parseEndpoint } from './address.ts';
 
 /** A server with what nginx's balancer wants of its address. */
@@ -33,7 +33,8 @@ export function parseServer(line: string): WorkerServer | string {
   const endpoint = parseEndpoint(address);
   if (endpoint === undefined) return 'has no usable address';
   const weightValue = integer(weight!);
-  if (weightValue < 1 || weightValue > 1_000_000) return 'has a weight outside 1 to 1000000';
+  if (weightValue < 1 || weightValue > MAX_WEIGHT)
+    return `has a weight outside 1 to ${string.format('%d', MAX_WEIGHT)}`;
   const maxFailsValue = integer(maxFails!);
   const failTimeoutMs = integer(failTimeout!);
   const maxConnsValue = integer(maxConns!);

@@ -1,6 +1,6 @@
 import type { Peer } from '../../../balancer/balancer.ts';
 import { endPlain } from '../../../balancer/peer.ts';
-import { notePick } from './health.ts';
+import { endRefused, notePick } from './health.ts';
 import type { WorkerServer } from './list.ts';
 import { setMoreTries, setPeer } from './nginx-balancer.ts';
 import { mayHaveFailed } from './outcome.ts';
@@ -18,15 +18,18 @@ const peers: Record<number, Peer | undefined> = {};
  */
 const OWN_TRIES = ngx.config.nginx_version < 1_019_006 ? 1 : 0;
 
-/** Sends a request that tried no server yet; false, and nothing done, when that takes more than the usual way. */
+/** Sends a request that tried no server yet; false when that takes more than the usual way. */
 export function sendPlain(id: number, upstream: Upstream, now: number): boolean {
   const balancer = upstream.balancer;
   const peer = balancer.pickPlain(now);
   if (peer === undefined) return false;
   const server = peer.server as WorkerServer;
-  peers[id] = peer;
   if (peer.fails > 0) notePick(upstream, peer, now);
-  if (!setPeer(server.host, server.port)) return false;
+  if (!setPeer(server.host, server.port)) {
+    endRefused(upstream, peer, now);
+    return false;
+  }
+  peers[id] = peer;
   allowTries(balancer.tries);
   return true;
 }
