@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../discovery/replace-file.ts';
 import { errorText, type Result, UpsyncError } from '../upstream/errors.ts';
 import type { Health, Provider } from './provider.ts';
 import { parseName } from './name.ts';
@@ -36,23 +37,12 @@ export function snapshotPath(folder: string, name: string): string {
  */
 export async function writeSnapshot(folder: string, snapshot: NameSnapshot): Promise<void> {
   const path = snapshotPath(folder, snapshot.name);
-  const temporary = join(folder, `.${snapshot.name}.${process.pid}.tmp`);
   const body = { format: FORMAT, ...bare(snapshot) };
   const text = `${JSON.stringify({ ...body, sha256: sign(body) }, undefined, 1)}\n`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await rm(temporary, { force: true });
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(folder);
+    await replaceFile(path, text);
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
     throw new UpsyncError('SNAPSHOT_WRITE', `the snapshot ${path} was not written: ${errorText(cause)}`, {
       cause,
     });
@@ -133,16 +123,6 @@ function isSnapshot({ confirmedAt, places }: NameSnapshot): boolean {
         typeof place.idc === 'string' && Array.isArray(place.servers) && place.servers.every(isServer),
     )
   );
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    // Some file systems cannot sync a folder; the file itself is safe by now.
-    await handle.sync().catch(() => undefined);
-  } finally {
-    await handle.close();
-  }
 }
 
 function failed(code: string, path: string, why: string, cause?: unknown): Result<never> {

@@ -22,12 +22,16 @@ export function diffServers(before: readonly Server[], after: readonly Server[])
   return { added, removed: [...left.values()], changed };
 }
 
+/** True when both lists hold the same servers with the same attributes in the same order. */
+export function sameInOrder(a: readonly Server[], b: readonly Server[]): boolean {
+  return a === b || (a.length === b.length && a.every((server, at) => sameServer(server, b[at]!)));
+}
+
 /** True when both lists hold the same servers with the same attributes, in whatever order. */
 export function sameServers(a: readonly Server[], b: readonly Server[]): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
   // Registries keep their order, so equal lists are nearly always equal position by position.
-  if (a.every((server, at) => sameServer(server, b[at]!))) return true;
+  if (sameInOrder(a, b)) return true;
+  if (a.length !== b.length) return false;
   const { added, removed, changed } = diffServers(a, b);
   return added.length + removed.length + changed.length === 0;
 }

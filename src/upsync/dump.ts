@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, realpath, rename, stat, unlink } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { temporaryBeside } from '../discovery/replace-file.ts';
 import { errorText, type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
 import { formatServerLine, parseServerLines } from '../upstream/server-line.ts';
 import type { Server } from '../upstream/server.ts';
@@ -92,7 +92,7 @@ async function replaceFile(target: string, text: string, old: Stats | undefined)
   // A file that someone else put into a shared folder must not make our list theirs to change.
   const keepOwner = old && process.getuid?.() === 0 && (isTrusted(old) || !(await isOpenFolder(folder)));
   // A name nobody can foresee, and opened so that an existing file or link of that name is refused.
-  const temporary = path.join(folder, `.upsync-${randomBytes(8).toString('hex')}.tmp`);
+  const temporary = temporaryBeside(target);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const handle = await open(temporary, flags, 0o600);
   try {

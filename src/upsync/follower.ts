@@ -1,7 +1,7 @@
 import type { SourceList } from '../discovery/source.ts';
-import { diffServers } from '../upstream/diff.ts';
+import { diffServers, sameInOrder } from '../upstream/diff.ts';
 import { type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
-import { sameServer, type Server } from '../upstream/server.ts';
+import type { Server } from '../upstream/server.ts';
 import type { Origin, Snapshot } from '../upstream/snapshot.ts';
 import { failureChannel, type FailureMessage, listChannel, type ListMessage } from './channels.ts';
 import { expandNames, hostNames } from './expand-names.ts';
@@ -201,9 +201,9 @@ export class Follower {
     const usable = expanded.servers.length > 0 || servers.length === 0;
     const forNginx = this.#ramp(expanded.servers);
     const same =
-      equalInOrder(before.written.servers, servers) &&
+      sameInOrder(before.written.servers, servers) &&
       usable === (before.resolved !== undefined) &&
-      (!usable || equalInOrder(before.resolved?.servers ?? [], forNginx));
+      (!usable || sameInOrder(before.resolved?.servers ?? [], forNginx));
     if (same && before.written.origin.kind === origin.kind) return;
     const version = before.written.version + (same ? 0 : 1);
     const written: Snapshot = { upstream, version, servers, origin };
@@ -248,10 +248,6 @@ export class Follower {
   #fields(): { upstream: string; source: string } {
     return { upstream: this.#options.upstream, source: this.#options.description };
   }
-}
-
-function equalInOrder(a: readonly Server[], b: readonly Server[]): boolean {
-  return a === b || (a.length === b.length && a.every((server, at) => sameServer(server, b[at]!)));
 }
 
 function unreferencedDelay(ms: number): Promise<void> {

@@ -1,7 +1,7 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import type { Logger } from '../../upstream/logger.ts';
+import { replaceFile } from '../replace-file.ts';
 import type { Clock } from './clock.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot-file.ts';
 
@@ -95,30 +95,4 @@ export class Persister {
       );
     }
   }
-}
-
-// Next to the file, since a rename is atomic only within one file system.
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
-  }
-  await syncFolder(dirname(path));
-}
-
-// Some file systems cannot sync a folder; the rename itself has happened by then.
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch(() => undefined);
-  await folder?.sync().catch(() => undefined);
-  await folder?.close();
 }

@@ -1,4 +1,5 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { replaceFile } from '../../discovery/replace-file.ts';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 
 /** What a JSON file holds; undefined when it is not there yet. @throws {UpsyncError} CONFIG_FILE */
@@ -13,19 +14,9 @@ export async function readWhole(file: string): Promise<unknown> {
 
 /** Replaces a JSON file at once, or not at all; only its owner may read it. @throws {UpsyncError} CONFIG_FILE */
 export async function writeWhole(file: string, data: unknown): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
   try {
-    await rm(temporary, { force: true });
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await handle.writeFile(`${JSON.stringify(data, undefined, 1)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
+    await replaceFile(file, `${JSON.stringify(data, undefined, 1)}\n`);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
     throw fileError(`${file} was not written and stays as it was`, error);
   }
 }

@@ -1,5 +1,6 @@
 import type { Snapshot } from '../../upstream/snapshot.ts';
-import { type Server, sameServer } from '../../upstream/server.ts';
+import { sameInOrder } from '../../upstream/diff.ts';
+import type { Server } from '../../upstream/server.ts';
 import { writeDump } from '../dump.ts';
 import type { ApplyReport, Target } from '../target.ts';
 
@@ -26,7 +27,7 @@ export class DumpFileTarget implements Target {
     if (file !== undefined) {
       // Addresses of host names change without the dump, which keeps the names.
       const written = this.#written.get(upstream);
-      if (written?.file !== file || !isSame(written.servers, servers)) await writeDump(file, servers);
+      if (written?.file !== file || !sameInOrder(written.servers, servers)) await writeDump(file, servers);
       this.#written.set(upstream, { file, servers });
     }
     return { upstream, version, workers: [] };
@@ -35,8 +36,4 @@ export class DumpFileTarget implements Target {
   async close(): Promise<void> {
     this.#written.clear();
   }
-}
-
-function isSame(a: readonly Server[], b: readonly Server[]): boolean {
-  return a === b || (a.length === b.length && a.every((server, at) => sameServer(server, b[at]!)));
 }
