@@ -25,7 +25,6 @@ const TIDY_MS = [8_000, 60_000];
 /** Runs the engine for the configuration in `file` until it is stopped. Returns the exit code. */
 async function main(file: string | undefined): Promise<number> {
   const { createLogger } = await import('./log.ts');
-  const { giveWay } = await import('./give-way.ts');
   const { errorText } = await import('../upstream/errors.ts');
   if (file === undefined) {
     process.stderr.write(
@@ -45,7 +44,9 @@ async function main(file: string | undefined): Promise<number> {
   process.on('unhandledRejection', fatal);
   const { readEngineConfig } = await import('./engine-config.ts');
   const { Engine } = await import('./engine.ts');
+  const { giveWay } = await import('./give-way.ts');
   const { returnMemoryLater } = await import('./return-memory.ts');
+  const { tellRefused } = await import('./tell-refused.ts');
   const config = await readEngineConfig(file);
   logger = createLogger({ component: 'engine', level: config.logLevel });
   const engine = new Engine(config, { logger });
@@ -64,10 +65,7 @@ async function main(file: string | undefined): Promise<number> {
         // Another engine takes over when this one cannot change so much; the supervisor starts it.
         if (!(await engine.reload(await readEngineConfig(file)))) break;
       } catch (error) {
-        logger.error(
-          { error: errorText(error), next: 'the old configuration goes on' },
-          'configuration_refused',
-        );
+        tellRefused(error, logger);
       }
       continue;
     }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { errorText } from '../upstream/errors.ts';
 import type { Logger } from '../upstream/logger.ts';
+import { tellRefused } from './tell-refused.ts';
 import { readYaml, type YamlFile } from './upsync-yaml.ts';
 import { type FolderWatch, watchFolders } from './watch-folders.ts';
 
@@ -32,11 +32,6 @@ export function followYaml(
     }
   };
   return watchFolders([path.dirname(file)], look, options);
-}
-
-/** Says that a change is not in force. */
-export function tellRefused(error: unknown, logger: Logger): void {
-  logger.error({ error: errorText(error), next: 'the old configuration goes on' }, 'configuration_refused');
 }
 
 /** Differs when the file does; a file that is gone has a print as well. */

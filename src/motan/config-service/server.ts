@@ -10,6 +10,9 @@ import { badRequest, Services } from './services.ts';
 import { StaticGroups } from './static-groups.ts';
 import { writersOf } from './writers.ts';
 
+/** Where a config service listens unless told otherwise. */
+export const CONFIG_SERVICE_DEFAULTS = Object.freeze({ host: '127.0.0.1', port: 8090 });
+
 export interface ConfigServiceOptions {
   /** Names are looked up here; without it only registered services and groups are known. */
   readonly resolver?: NameReader;
@@ -80,7 +83,7 @@ export async function createConfigService(options: ConfigServiceOptions = {}): P
   });
   const nodes =
     options.nodesFile === undefined ? undefined : await NodesFile.open(options.nodesFile, services, logger);
-  const { host = '127.0.0.1', port = 8090 } = options.listen ?? {};
+  const { host = CONFIG_SERVICE_DEFAULTS.host, port = CONFIG_SERVICE_DEFAULTS.port } = options.listen ?? {};
   const server = createServer((request, response) => {
     answer(request, act, mayWrite(request.socket.remoteAddress))
       .catch((error: unknown) => failure(error, request, logger))

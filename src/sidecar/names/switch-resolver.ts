@@ -16,8 +16,8 @@ export class SwitchResolver implements Switched {
     return this.#current.local;
   }
 
-  /** Goes on with `next`, under the same traffic plans as far as it knows their IDCs. Gives the one before; nobody closes it. */
-  use(next: Resolver): Resolver {
+  /** Goes on with `next`, under the same traffic plans as far as it knows their IDCs. The one before is its owner's to close. */
+  use(next: Resolver): void {
     for (const [target, plan] of this.#plans) {
       try {
         next.plan(target, plan);
@@ -25,9 +25,7 @@ export class SwitchResolver implements Switched {
         // Its IDCs are gone; whoever set it sets another one, or none.
       }
     }
-    const before = this.#current;
     this.#current = next;
-    return before;
   }
 
   resolve(name: string): Resolution {

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { ConfigServiceOptions } from '../../motan/config-service/server.ts';
+import { CONFIG_SERVICE_DEFAULTS, type ConfigServiceOptions } from '../../motan/config-service/server.ts';
 import { DNS_DEFAULTS, type DnsServerOptions } from '../../motan/dns/server.ts';
 import { parsePlan, type ScheduledPlan } from '../../motan/schedule/plan.ts';
 import type { Topology } from '../../motan/topology.ts';
@@ -30,8 +30,6 @@ export interface WantedNames {
   readonly plans: readonly ScheduledPlan[];
 }
 
-const CONFIG_SERVICE_LISTEN = { host: '127.0.0.1', port: 8090 };
-
 /**
  * Reads what a configuration and flags want served from names; flags win. Pure.
  * @throws {ConfigError} CONFIG_INVALID with file and line.
@@ -55,7 +53,7 @@ export function wantedNames(yaml: YamlFile | undefined, flags: ServeFlags, dnsAl
             forward: flags.forward?.split(',').map((one) => one.trim()) ?? dns?.forward ?? [],
           },
     configService: service && {
-      listen: listenOf(undefined, yaml, 'config_service', service.listen) ?? CONFIG_SERVICE_LISTEN,
+      listen: listenOf(undefined, yaml, 'config_service', service.listen) ?? CONFIG_SERVICE_DEFAULTS,
       ...(service.threshold !== undefined && { threshold: service.threshold }),
       ...(service.writers && { writers: service.writers }),
       ...(service.changed_share !== undefined && { changedShare: service.changed_share }),
