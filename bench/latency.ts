@@ -1,4 +1,5 @@
 import { build } from 'hdr-histogram-js';
+import { pretty } from './stats.ts';
 
 /** Milliseconds, from an HDR histogram. */
 export interface Latency {
@@ -33,4 +34,11 @@ export function pooled(recordings: readonly (readonly number[])[]): Latency {
     max: histogram.maxValue / MICROSECONDS,
     count: histogram.totalCount,
   };
+}
+
+/** Headings of the columns that `latencyCells` fills. */
+export const LATENCY_COLUMNS: readonly string[] = ['p50 ms', 'p99 ms', 'p99.9 ms', 'max ms'];
+
+export function latencyCells({ p50, p99, p999, max }: Latency): string[] {
+  return [p50, p99, p999, max].map(pretty);
 }

@@ -1,4 +1,4 @@
-import { pooled } from '../latency.ts';
+import { LATENCY_COLUMNS, latencyCells, pooled } from '../latency.ts';
 import type { Goal, Plot, ScenarioReport, Table } from '../scenario.ts';
 import { pretty, spread } from '../stats.ts';
 import { IN_TURNS, LOAD, type Measured, type Step } from './churn-plan.ts';
@@ -62,10 +62,7 @@ function latencyTable(rows: readonly Row[], mode: Mode): Table {
       'changes',
       'variant',
       'answered/s',
-      'p50 ms',
-      'p99 ms',
-      'p99.9 ms',
-      'max ms',
+      ...LATENCY_COLUMNS,
       'p99 ratio to static',
       'failed',
       'by kind',
@@ -75,7 +72,7 @@ function latencyTable(rows: readonly Row[], mode: Mode): Table {
       row.changes,
       row.variant,
       pretty(row.answeredPerSecond),
-      ...[row.latency.p50, row.latency.p99, row.latency.p999, row.latency.max].map(pretty),
+      ...latencyCells(row.latency),
       showRatio(row),
       String(row.failed),
       kindsOf(row, mode),

@@ -2,7 +2,7 @@ import { startBackends } from '../rig/backends.ts';
 import { startFront } from '../rig/front.ts';
 import { failures, paced, type PacedResult } from '../rig/paced.ts';
 import { NginxControl } from '../../src/upsync/nginx/control.ts';
-import { pooled } from '../latency.ts';
+import { LATENCY_COLUMNS, latencyCells, pooled } from '../latency.ts';
 import type { Context, Scenario, ScenarioReport } from '../scenario.ts';
 import { pretty, ratio, spread, within } from '../stats.ts';
 
@@ -61,10 +61,7 @@ async function run(context: Context): Promise<ScenarioReport> {
         caption: `${context.rounds} rounds; percentiles of all pooled, medians of the rest`,
         columns: [
           'variant',
-          'p50 ms',
-          'p99 ms',
-          'p99.9 ms',
-          'max ms',
+          ...LATENCY_COLUMNS,
           'p99 ratio to static',
           'failed',
           'client connections dropped',
@@ -76,7 +73,7 @@ async function run(context: Context): Promise<ScenarioReport> {
           const latency = pooled(of(variant).map(({ result }) => result.keepalive.microseconds));
           return [
             variant,
-            ...[latency.p50, latency.p99, latency.p999, latency.max].map(pretty),
+            ...latencyCells(latency),
             variant === 'static' ? '1' : within(relative.median, relative.min, relative.max),
             show(({ result }) => failures(result.keepalive)),
             show(({ result }) => result.keepalive.dropped),

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createSecureServer, type Http2Session } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { createAuthority } from './test-certificates.ts';
 
 /** A server of one protocol that a test starts and ends over and over, always at the same address once it has one. */
@@ -71,13 +71,9 @@ class Http1Server extends Restartable {
         response.end('served');
       }, ANSWER_MS);
     });
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    const closed = once(server, 'close');
     return {
-      port: (server.address() as AddressInfo).port,
+      ...(await listen(server, port)),
       leave: () => server.close(),
-      close: async () => void (await closed),
       cut: () => {
         server.close();
         server.closeAllConnections();
@@ -111,16 +107,12 @@ class Http2Server extends Restartable {
         stream.end('served');
       }, ANSWER_MS);
     });
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    const closed = once(server, 'close');
     return {
-      port: (server.address() as AddressInfo).port,
+      ...(await listen(server, port)),
       leave: () => {
         server.close();
         for (const session of sessions) session.close();
       },
-      close: async () => void (await closed),
       cut: () => {
         server.close();
         for (const socket of sockets) socket.destroy();
@@ -155,4 +147,12 @@ export async function startRestartable(
   }
   for (const server of fleet.servers) await server.start();
   return fleet;
+}
+
+/** Listens on loopback; `close` resolves once the server, told to close, has done so. */
+async function listen(server: Server, port: number): Promise<Pick<Life, 'port' | 'close'>> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const closed = once(server, 'close');
+  return { port: (server.address() as AddressInfo).port, close: async () => void (await closed) };
 }

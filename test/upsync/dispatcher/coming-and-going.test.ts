@@ -67,20 +67,28 @@ async function beginWith(protocol: 'HTTP/1.1' | 'h2', count: number, listed = co
   return { servers, dispatcher, load };
 }
 
+async function restartInTurn(
+  servers: readonly RestartableServer[],
+  load: Load,
+  stop: (server: RestartableServer) => Promise<void>,
+): Promise<void> {
+  for (const server of servers) {
+    await stop(server);
+    await load.more(50);
+    await server.start();
+    // So long the dispatcher leaves a server alone that failed.
+    await sleep(70);
+    await load.more(50);
+  }
+  await load.end();
+}
+
 describe.each(['HTTP/1.1', 'h2'] as const)('under load over %s', (protocol) => {
   const begin = (count: number, listed?: number) => beginWith(protocol, count, listed);
 
   it('no request fails while each server is killed and started again in turn', async () => {
     const { servers, load } = await begin(4);
-    for (const server of servers) {
-      await server.kill();
-      await load.more(50);
-      await server.start();
-      // So long the dispatcher leaves a server alone that failed.
-      await sleep(70);
-      await load.more(50);
-    }
-    await load.end();
+    await restartInTurn(servers, load, (server) => server.kill());
     expect(load.failures).toEqual([]);
   });
 
@@ -129,13 +137,6 @@ describe.each(['HTTP/1.1', 'h2'] as const)('under load over %s', (protocol) => {
 // Not over h2: undici drops a connection with the answers that are still coming in as soon as the server says GOAWAY.
 it('no request fails over HTTP/1.1 while each server is shut down and started again in turn', async () => {
   const { servers, load } = await beginWith('HTTP/1.1', 4);
-  for (const server of servers) {
-    await server.shutDown();
-    await load.more(50);
-    await server.start();
-    await sleep(70);
-    await load.more(50);
-  }
-  await load.end();
+  await restartInTurn(servers, load, (server) => server.shutDown());
   expect(load.failures).toEqual([]);
 });
