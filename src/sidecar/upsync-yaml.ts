@@ -53,10 +53,13 @@ export function parseYaml(text: string, file: string): YamlFile {
   let data: unknown;
   try {
     // Anchors are for people; a few of them may blow up to gigabytes.
-    data = document.toJS({ maxAliasCount: 100 }) ?? {};
+    data = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     throw new ConfigErrors([new ConfigError(errorText(error), { file, line: 1 })]);
   }
+  // An editor empties a file before it writes it: that moment must not take every upstream away.
+  if (data === null || data === undefined)
+    throw new ConfigErrors([new ConfigError('the file is empty', { file, line: 1 })]);
   const result = yamlSchema.safeParse(data);
   if (!result.success)
     throw new ConfigErrors(

@@ -1,5 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import type { Client } from 'undici';
@@ -81,7 +80,7 @@ for (const workers of [2, 4]) {
       [...before.workers].sort((a, b) => a - b).map((pid) => ({ pid, version: upstream.version })),
       'each worker says that it runs the newest version',
     );
-    const control = new NginxControl({ socketPath: controlSocket(box) });
+    const control = new NginxControl({ socketPath: box.controlSocket() });
     t.teardown(() => control.close());
     const state = await control.state();
     t.equal(state.upstreams['test']?.servers, pool.servers().length, 'the dictionary has as many servers');
@@ -179,11 +178,6 @@ async function ask(client: Client, url: string): Promise<string> {
   const text = await body.text();
   if (statusCode !== 200) throw new Error(`${url} answered ${statusCode}: ${text}`);
   return text;
-}
-
-function controlSocket(box: Box): string {
-  const [folder] = readdirSync(box.file('run'));
-  return path.join(box.file('run'), folder!, 'private', 'control.sock');
 }
 
 function counted(words: string | undefined): string {

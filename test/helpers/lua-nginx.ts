@@ -124,7 +124,11 @@ export class LuaNginx {
   /** Writes configuration and boot file; in force after {@link reload}. */
   configure(boot: readonly BootUpstream[], http: string): void {
     const bootFile = join(this.directory, 'boot.txt');
-    writeFileSync(bootFile, encodeBoot({ upstreams: boot, veiled: /error_page|proxy_cache/.test(http) }));
+    const flags = {
+      veiled: /error_page|proxy_cache/.test(http),
+      sparesLog: !/_next_upstream|_request_buffering/.test(http),
+    };
+    writeFileSync(bootFile, encodeBoot({ upstreams: boot, ...flags }));
     const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
       .map((name) => `${name}_temp_path ${this.directory}/${name};`)
       .join(' ');

@@ -29,6 +29,8 @@ export interface UpstreamOptions extends Partial<Omit<LuaNginxOptions, 'boot' | 
   readonly listen?: string;
   /** Further locations. */
   readonly server?: string;
+  /** Directives of the `http` block itself. */
+  readonly http?: string;
 }
 
 /** An nginx that proxies `/` to one upstream, `test`, which the target feeds; `/show` is `upstream_show`. */
@@ -86,6 +88,7 @@ export class ProxyFixture {
 /** The http block's part for {@link ProxyFixture}. */
 export function proxyHttp(options: UpstreamOptions = {}): string {
   return [
+    options.http ?? '',
     `upstream test { ${balancerBlock('test')} ${options.upstream ?? ''} }`,
     `server { listen 127.0.0.1:PORT ${options.listen ?? ''};`,
     `location / { ${options.location ?? ''} proxy_pass http://test; }`,

@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -172,10 +180,7 @@ http {
 
   /** The real nginx master and its workers, seen from the runtime directory. */
   processes(): { readonly master: number; readonly workers: readonly number[]; readonly engine: number } {
-    const [folder] = spawnSync('ls', [path.join(this.folder, 'run')], { encoding: 'utf8' }).stdout.split(
-      '\n',
-    );
-    const file = path.join(this.folder, 'run', folder!, 'private', 'supervisor.json');
+    const file = this.#private('supervisor.json');
     const state = JSON.parse(readFileSync(file, 'utf8')) as Record<string, { pid: number } | undefined>;
     const master = state.master?.pid ?? 0;
     const children = readFileSync(`/proc/${master}/task/${master}/children`, 'utf8');
@@ -184,6 +189,11 @@ http {
       workers: children.split(' ').filter(Boolean).map(Number),
       engine: state.engine?.pid ?? 0,
     };
+  }
+
+  /** The unix socket over which the engine drives nginx. */
+  controlSocket(): string {
+    return this.#private('control.sock');
   }
 
   async close(): Promise<void> {
@@ -201,6 +211,11 @@ http {
   }
 
   // Those that outlive a supervisor a test has killed.
+  #private(name: string): string {
+    const [runtime] = readdirSync(this.file('run'));
+    return path.join(this.file('run'), runtime!, 'private', name);
+  }
+
   #leftovers(): number[] {
     try {
       const { master, workers, engine } = this.processes();

@@ -1,6 +1,7 @@
 import { Agent, get } from 'node:http';
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { NginxControl } from '../../src/upsync/nginx/control.ts';
 import { type Backend, closedAddress } from '../helpers/backend.ts';
 import { Box, isAlive, type Started, until } from '../helpers/upsync-nginx.ts';
 import { allRequired, isAtLeast, newerNginx } from './newer-nginx.ts';
@@ -90,6 +91,14 @@ describe.each(SUITES)('nginx of $suite', ({ suite, atLeast }) => {
     await until(async () => (await box.list()).includes('count: 3'));
     const known = backends.map(({ address }) => address);
     for (const answer of await answers(box, 20)) expect(known).toContain(answer);
+  });
+
+  it('does without the log phase where a request ends well', async () => {
+    const { box } = await open({ servers: 2 });
+    await answers(box, 4);
+    const control = new NginxControl({ socketPath: box.controlSocket() });
+    onTestFinished(() => control.close());
+    expect((await control.workers()).locationsWithoutLog).toBe(1);
   });
 
   it('answers 502 when no server is left, at the first attempt and after others', async () => {

@@ -32,6 +32,11 @@ afterEach(async () => {
 const file = () => join(folder, 'upsync.yaml');
 const upstream = (name: string) =>
   `  - name: ${name}\n    upsync: 127.0.0.1:1/v1/kv/${name}/\n    upsync_type: consul\n    upsync_dump_path: ${name}.conf\n`;
+/** Puts another text in the file's place, without a moment in which it is empty. */
+const replace = async (text: string): Promise<void> => {
+  await writeFile(join(folder, 'new'), text);
+  await rename(join(folder, 'new'), file());
+};
 const source = (name: string): FakeSource => {
   const known = sources.get(name) ?? new FakeSource(name);
   sources.set(name, known);
@@ -62,22 +67,31 @@ test('keeps dump files in step, without any nginx', async () => {
 test('follows its own file: what is valid is applied, what is not is told once and the old goes on', async () => {
   await run(`upstreams:\n${upstream('a')}`);
   source('a').set([createServer('10.0.0.1:80')]);
-  await writeFile(file(), `upstreams:\n${upstream('a')}${upstream('b')}`);
+  await replace(`upstreams:\n${upstream('a')}${upstream('b')}`);
   source('b').set([createServer('10.0.0.2:80')]);
   await until(async () => expect(await readFile(join(folder, 'b.conf'), 'utf8')).toContain('10.0.0.2:80'));
   expect(source('a').opened).toBe(1);
 
-  await writeFile(file(), 'upstreams: nonsense\n');
+  await replace('upstreams: nonsense\n');
   await until(() => expect(logger.events()).toContain('configuration_refused'));
   await writeFile(join(folder, 'unrelated'), '');
   source('a').set([createServer('10.0.0.3:80')]);
   await until(async () => expect(await readFile(join(folder, 'a.conf'), 'utf8')).toContain('10.0.0.3:80'));
   expect(logger.events().filter((event) => event === 'configuration_refused')).toHaveLength(1);
 
-  await writeFile(join(folder, 'new'), `upstreams:\n${upstream('b')}`);
-  await rename(join(folder, 'new'), file());
+  await replace(`upstreams:\n${upstream('b')}`);
   await until(() => expect(source('a').open).toBe(0));
   expect(source('b').opened).toBe(1);
+});
+
+test('an emptied file takes no upstream away', async () => {
+  await run(`upstreams:\n${upstream('a')}`);
+  source('a').set([createServer('10.0.0.1:80')]);
+  await writeFile(file(), '');
+  await until(() => expect(logger.events()).toContain('configuration_refused'));
+  source('a').set([createServer('10.0.0.3:80')]);
+  await until(async () => expect(await readFile(join(folder, 'a.conf'), 'utf8')).toContain('10.0.0.3:80'));
+  expect([source('a').opened, source('a').open]).toEqual([1, 1]);
 });
 
 test('an admin address in use refuses the change and keeps what ran', async () => {

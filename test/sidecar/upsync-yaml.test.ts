@@ -51,7 +51,7 @@ upstreams:
 });
 
 test('settings of the engine have defaults', () => {
-  expect(engineSettings(read(''))).toEqual({ logLevel: 'info' });
+  expect(engineSettings(read('{}'))).toEqual({ logLevel: 'info' });
   expect(
     engineSettings(
       read('admin: {listen: "[::1]:8600"}\nguard: {min_keep: 0.5}\nstatus_socket: s.sock\nlog_level: warn'),
@@ -89,6 +89,7 @@ describe('a mistake is named with its line', () => {
       `${one}    passing: true\n`,
       /"passing" means nothing with upsync_type=consul.*in .*:3$/,
     ],
+    ['an empty file', '# nothing\n', /the file is empty in .*:1$/],
     ['a name that is there already', one + one.replace('upstreams:\n', ''), /"a" is there already in .*:6$/],
     [
       'a bad server',

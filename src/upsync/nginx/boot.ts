@@ -11,6 +11,11 @@ export interface BootConfig {
    * status of a request then does not tell whether its server failed. @default false
    */
   readonly veiled?: boolean;
+  /**
+   * Nothing in the configuration needs the log phase of a request that ends well: one that fails and may be repeated comes
+   * back to the balancer in any case, and no phase runs Lua of the user's. @default false
+   */
+  readonly sparesLog?: boolean;
   readonly upstreams: readonly BootUpstream[];
 }
 

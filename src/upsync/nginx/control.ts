@@ -34,6 +34,8 @@ export interface WorkersState {
   /** Size of the shared dictionary and what is left of it, in bytes (free whole pages). */
   readonly capacity: number;
   readonly free: number;
+  /** In how many locations the worker that answers leaves the log phase out, where the end of a request is no news. */
+  readonly locationsWithoutLog: number;
   readonly workers: readonly WorkerState[];
 }
 

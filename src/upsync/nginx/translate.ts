@@ -3,6 +3,7 @@ import { bootLists } from './boot-lists.ts';
 import { toBytes } from './config/bytes.ts';
 import { loadConfig, type LoadedConfig, visit, type Visit } from './config/load.ts';
 import { Edits } from './edits.ts';
+import { needsLog } from './log-need.ts';
 import { hookDirective, hookPhase, type HookPhase, prependToHook } from './lua-hooks.ts';
 import { addLuaModules } from './lua-modules.ts';
 import { MainFacts } from './main-facts.ts';
@@ -55,7 +56,7 @@ export async function translate(
     mode: options.mode.kind,
     files: scope.edits.results().map(({ file, text }) => ({ original: file.path, text })),
     plans,
-    boot: { ...boot, veiled: found.veiled },
+    boot: { ...boot, veiled: found.veiled, sparesLog: found.sparesLog },
     facts: found.main.facts(),
     warnings: [...scope.warnings, ...warnings],
   };
@@ -69,6 +70,7 @@ interface Found {
   readonly hooks: readonly Visit[];
   readonly modules: readonly Visit[];
   readonly veiled: boolean;
+  readonly sparesLog: boolean;
   /** Names of the directives right inside `http`. */
   readonly given: ReadonlySet<string>;
 }
@@ -82,6 +84,7 @@ function walk(scope: TranslateScope): Found {
   const modules: Visit[] = [];
   let http: Visit | undefined;
   let veiled = false;
+  let sparesLog = true;
   const given = new Set<string>();
   for (const step of visit(scope.config)) {
     const { directive, file, parents } = step;
@@ -103,6 +106,7 @@ function walk(scope: TranslateScope): Found {
     if (parents.length === 1) given.add(name);
     if (name === 'upstream' && parents.length === 1 && directive.block) upstream(scope, order, step);
     veiled ||= VEILS.test(name);
+    sparesLog &&= !needsLog(directive);
     if (hookPhase(name) !== undefined) hooks.push(step);
     if (name === 'lua_code_cache' && directive.args[0]?.value.toLowerCase() === 'off')
       scope.warnings.push(
@@ -111,7 +115,7 @@ function walk(scope: TranslateScope): Found {
     const pass = passTarget(directive);
     if (pass) order.mention(pass);
   }
-  return { main, order, ...(http ? { http } : {}), shows, hooks, modules, veiled, given };
+  return { main, order, ...(http && { http }), shows, hooks, modules, veiled, sparesLog, given };
 }
 
 function upstream(scope: TranslateScope, order: UpstreamOrder<ReadUpstream>, step: Visit): void {

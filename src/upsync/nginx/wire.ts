@@ -46,7 +46,8 @@ export function encodeBoot(config: BootConfig): string {
     );
   });
   const veiled = config.veiled === true ? 'veiled\n' : '';
-  return `${BOOT_HEADER}\n${veiled}${parts.join('')}end ${config.upstreams.length}\n`;
+  const sparesLog = config.sparesLog === true ? 'spares-log\n' : '';
+  return `${BOOT_HEADER}\n${veiled}${sparesLog}${parts.join('')}end ${config.upstreams.length}\n`;
 }
 
 /** Any text as one word without blanks and control characters: all bytes but a few plain ones become `%XX`. */

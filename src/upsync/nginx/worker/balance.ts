@@ -7,7 +7,7 @@ import type { WorkerServer } from './list.ts';
 import { noteLoad, pickShared, sharesLoads } from './loads.ts';
 import { clock, lastFailure, noLiveServer, requestId, setPeer } from './nginx-balancer.ts';
 import { hasFailed } from './outcome.ts';
-import { allowTries, finishPlain, plainPeer, sendPlain, takePlain } from './plain.ts';
+import { allowTries, finishPlain, isPlain, sendPlain, takePlain } from './plain.ts';
 import type { Upstream } from './upstream.ts';
 import { refresh, upstreamNamed, upstreamNumbered } from './upstreams.ts';
 
@@ -22,7 +22,7 @@ export function balance(name: string): void {
   }
   if (upstream.stale) refresh(upstream);
   const id = requestId();
-  const isNew = plainPeer(id) === undefined && attemptOf(id) === undefined;
+  const isNew = !isPlain(id) && attemptOf(id) === undefined;
   if (isNew && !ngx.is_subrequest && sendPlain(id, upstream, now)) return;
   balanceAttempt(id, upstream, now);
 }

@@ -1,6 +1,7 @@
 import type { BalancerOptions, Method } from '../../../balancer/balancer.ts';
 import { parseKey } from './hash-key.ts';
 import { type WorkerServer, decodeToken, parseServer } from './list.ts';
+import { logPhase } from './log-phase.ts';
 import { BOOT_HEADER } from './names.ts';
 import { outcomes } from './outcome.ts';
 import type { Upstream } from './upstream.ts';
@@ -36,6 +37,7 @@ export function loadBoot(file: string): void {
     else if (kind === 'u ') index = ours(file, lines, index);
     else {
       if (line === 'veiled') outcomes.veiled = true;
+      else if (line === 'spares-log') logPhase.canBeLeftOut = true;
       else if (kind !== 'en') complain(file, `line ${index + 1} is unknown`);
       index += 1;
     }

@@ -3,6 +3,7 @@ import { type Commit, announce, commitList } from './commit.ts';
 import { BOOT, GENERATION, LISTS, dict, hashAt, numberAt, textAt } from './dictionary.ts';
 import { jsonMember, jsonNumber, jsonObject, jsonText } from './json.ts';
 import { lock, unlock } from './lock.ts';
+import { locationsWithoutLog } from './log-phase.ts';
 import { self } from './self.ts';
 import { all, upstreamNamed } from './upstreams.ts';
 import { allReached, workerStates } from './workers.ts';
@@ -131,6 +132,7 @@ function common(): string[] {
     jsonMember('lists', jsonNumber(numberAt(LISTS))),
     jsonMember('capacity', jsonNumber(dict.capacity())),
     jsonMember('free', jsonNumber(dict.free_space())),
+    jsonMember('locationsWithoutLog', jsonNumber(locationsWithoutLog())),
     jsonMember('workers', `[${table.concat(workers, ',')}]`),
   ];
 }

@@ -3,6 +3,7 @@ import { CYCLE, dict, prepare } from './dictionary.ts';
 import { EVENT_SLOTS, FAILED, LIST, PROBE, RECOVERED, listen } from './events.ts';
 import { hearOf } from './health.ts';
 import { allowLongTraces, clock } from './nginx-balancer.ts';
+import { prepareLogPhase } from './log-phase.ts';
 import { self } from './self.ts';
 import { markAllStale, markStale, upstreamNumbered } from './upstreams.ts';
 import { startWorker } from './workers.ts';
@@ -26,6 +27,7 @@ export function init(bootFile: string): void {
 
 /** `init_worker_by_lua`. */
 export function initWorker(): void {
+  prepareLogPhase();
   startWorker();
 }
 

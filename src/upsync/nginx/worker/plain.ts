@@ -2,6 +2,8 @@ import type { Peer } from '../../../balancer/balancer.ts';
 import { endPlain } from '../../../balancer/peer.ts';
 import { endRefused, notePick } from './health.ts';
 import type { WorkerServer } from './list.ts';
+import { isByLoad } from './loads.ts';
+import { bringBackLog, isLogLeftOut, leaveOutLog } from './log-phase.ts';
 import { setMoreTries, setPeer } from './nginx-balancer.ts';
 import { mayHaveFailed } from './outcome.ts';
 import type { Upstream } from './upstream.ts';
@@ -11,12 +13,16 @@ import type { Upstream } from './upstream.ts';
  * address of nginx's request; an `Attempt` is opened only when there is more to remember.
  */
 const peers: Record<number, Peer | undefined> = {};
+/** The same for requests without a log phase; what is left here of ended ones is overwritten some day. */
+const unlogged: Record<number, Peer | undefined> = {};
 
 /**
  * Before 1.19.6 nginx counted the placeholder server of the translated upstream as one try of its own.
  * Source: nginx CHANGES 1.19.6, "no live upstreams" errors with a server marked as "down".
  */
 const OWN_TRIES = ngx.config.nginx_version < 1_019_006 ? 1 : 0;
+
+const readMethod = ngx.req.get_method;
 
 /** Sends a request that tried no server yet; false when that takes more than the usual way. */
 export function sendPlain(id: number, upstream: Upstream, now: number): boolean {
@@ -29,9 +35,26 @@ export function sendPlain(id: number, upstream: Upstream, now: number): boolean 
     endRefused(upstream, peer, now);
     return false;
   }
-  peers[id] = peer;
   allowTries(balancer.tries);
+  if (isEndOfNoUse(upstream, peer) && leaveOutLog()) {
+    // Nobody will end it, so it counts as ended.
+    peer.conns -= 1;
+    unlogged[id] = peer;
+  } else peers[id] = peer;
   return true;
+}
+
+/**
+ * True when how the request ends tells nothing new. A failure comes back to the balancer, and is heard of there, when
+ * another server can be tried and nginx may repeat the request; success is no news of a server that has not failed.
+ */
+function isEndOfNoUse(upstream: Upstream, peer: Peer): boolean {
+  // The failures of an only server do not count; that it is busy does, once others join it.
+  if (upstream.balancer.peers[1] === undefined) return !isByLoad(upstream);
+  if (peer.server.maxFails === 0) return true;
+  if (peer.fails > 0 || upstream.balancer.tries < 2) return false;
+  const method = readMethod();
+  return method === 'GET' || method === 'HEAD';
 }
 
 /** Lets nginx ask again as often as the current list has servers. */
@@ -39,21 +62,33 @@ export function allowTries(tries: number): void {
   if (tries > 1) setMoreTries(tries - OWN_TRIES);
 }
 
-/** The server that nginx's request `id` was sent to by `sendPlain`, unless it ended. */
-export function plainPeer(id: number): Peer | undefined {
-  return peers[id];
+/** True when `sendPlain` sent nginx's request `id` somewhere and it did not end. */
+export function isPlain(id: number): boolean {
+  return peers[id] !== undefined || isLogLeftOut();
 }
 
-/** Forgets it: someone else ends the request. */
+/** The server of such a request, which somebody else ends from now on. */
 export function takePlain(id: number): Peer | undefined {
+  return isLogLeftOut() ? takeUnlogged(id) : takeLogged(id);
+}
+
+/** Ends the request if its server surely answered and that is no news; otherwise gives the server back to be ended. */
+export function finishPlain(id: number): Peer | undefined {
+  const peer = takeLogged(id);
+  if (peer === undefined || mayHaveFailed() || !endPlain(peer)) return peer;
+  return undefined;
+}
+
+function takeLogged(id: number): Peer | undefined {
   const peer = peers[id];
   if (peer !== undefined) peers[id] = undefined;
   return peer;
 }
 
-/** Ends the request if its server surely answered and that is no news; otherwise gives the server back to be ended. */
-export function finishPlain(id: number): Peer | undefined {
-  const peer = takePlain(id);
-  if (peer === undefined || mayHaveFailed() || !endPlain(peer)) return peer;
-  return undefined;
+function takeUnlogged(id: number): Peer | undefined {
+  bringBackLog();
+  const peer = unlogged[id];
+  unlogged[id] = undefined;
+  if (peer !== undefined) peer.conns += 1;
+  return peer;
 }
