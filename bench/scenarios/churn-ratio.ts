@@ -14,7 +14,7 @@ export interface Row {
   readonly latency: Latency;
   /** p99 of each round. */
   readonly p99: Spread;
-  /** p99 of the rounds pooled, to that of the static measurements before and after, pooled. */
+  /** p99 of a measurement to that of the static ones right before and after it: the median of all. */
   readonly ratio: number;
   /** The same round by round. */
   readonly ratios: Spread;
@@ -65,8 +65,9 @@ function keyOf({ changes, variant }: Measured): string {
 function rowOf(rounds: readonly (readonly Beside[])[], measured: readonly Measured[], mode: Mode): Row {
   const { variant, changes } = measured[0]!;
   const p99 = (several: readonly Measured[]): number => pooledOf(several, mode).p99;
+  // One by one: pooled, the ratio would be that of the few measurements in which the machine stalled.
   const compare = (besides: readonly Beside[]): number =>
-    p99(besides.map(({ one }) => one)) / p99(besides.flatMap(({ base }) => base));
+    spread(besides.map(({ one, base }) => p99([one]) / p99(base))).median;
   const samples = measured.map(({ result }) => result[mode]);
   const total = (value: (sample: Sample) => number): number =>
     samples.reduce((sum, sample) => sum + value(sample), 0);
