@@ -7,7 +7,7 @@ import type { WorkerServer } from './list.ts';
 import { noteLoad, pickShared, sharesLoads } from './loads.ts';
 import { clock, lastFailure, noLiveServer, requestId, setPeer } from './nginx-balancer.ts';
 import { hasFailed } from './outcome.ts';
-import { allowTries, finishPlain, isPlain, sendPlain, takePlain } from './plain.ts';
+import { allowTries, endsUnheard, finishPlain, isPlain, sendPlain, takePlain } from './plain.ts';
 import type { Upstream } from './upstream.ts';
 import { refresh, upstreamNamed, upstreamNumbered } from './upstreams.ts';
 
@@ -64,7 +64,10 @@ function balanceAttempt(id: number, upstream: Upstream, now: number): void {
   }
   if (!setPeer(server.host, server.port) && !skipRefused(upstream, attempt, now))
     return noLiveServer(upstream.name);
-  if (isFirst) allowTries(upstream.balancer.tries);
+  if (!isFirst) return;
+  allowTries(upstream.balancer.tries);
+  const first = attempt.request.tried.length === 0 ? attempt.peer : undefined;
+  if (first !== undefined && !ngx.is_subrequest && endsUnheard(id, upstream, first)) closeAttempt(attempt);
 }
 
 /** What `sendPlain` began: its server failed, or the request was sent on to another upstream. */
@@ -72,7 +75,7 @@ function openForPlain(id: number, now: number): Attempt | undefined {
   const peer = takePlain(id);
   const upstream = peer && upstreamOf(peer);
   if (upstream === undefined) return undefined;
-  const attempt = openAttempt(id, upstream, '');
+  const attempt = begin(id, upstream);
   attempt.peer = peer;
   attempt.startedAt = now;
   return attempt;

@@ -36,11 +36,16 @@ export function sendPlain(id: number, upstream: Upstream, now: number): boolean 
     return false;
   }
   allowTries(balancer.tries);
-  if (isEndOfNoUse(upstream, peer) && leaveOutLog()) {
-    // Nobody will end it, so it counts as ended.
-    peer.conns -= 1;
-    unlogged[id] = peer;
-  } else peers[id] = peer;
+  if (!endsUnheard(id, upstream, peer)) peers[id] = peer;
+  return true;
+}
+
+/** Lets a request, which the server at hand is the first for, end without the log phase; false when its end is of use. */
+export function endsUnheard(id: number, upstream: Upstream, peer: Peer): boolean {
+  if (!isEndOfNoUse(upstream, peer) || !leaveOutLog()) return false;
+  // Nobody will end it, so it counts as ended.
+  peer.conns -= 1;
+  unlogged[id] = peer;
   return true;
 }
 
@@ -49,9 +54,9 @@ export function sendPlain(id: number, upstream: Upstream, now: number): boolean 
  * another server can be tried and nginx may repeat the request; success is no news of a server that has not failed.
  */
 function isEndOfNoUse(upstream: Upstream, peer: Peer): boolean {
-  // The failures of an only server do not count; that it is busy does, once others join it.
-  if (upstream.balancer.peers[1] === undefined) return !isByLoad(upstream);
-  if (peer.server.maxFails === 0) return true;
+  if (upstream.limited || isByLoad(upstream)) return false;
+  // The failures of an only server do not count.
+  if (peer.server.maxFails === 0 || upstream.balancer.peers[1] === undefined) return true;
   if (peer.fails > 0 || upstream.balancer.tries < 2) return false;
   const method = readMethod();
   return method === 'GET' || method === 'HEAD';

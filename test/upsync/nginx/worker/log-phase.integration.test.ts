@@ -129,3 +129,51 @@ describe('a request whose end is no news', () => {
     expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200]);
   });
 });
+
+describe('a method that hashes, or draws', () => {
+  it.each([
+    ['hash', '$arg_key'],
+    ['hash_consistent', '$arg_key'],
+    ['ip_hash', undefined],
+    ['random', undefined],
+  ] as const)(
+    '%s chooses alike with the log phase and without it, failures included',
+    async (method, hashKey) => {
+      const backends = [await startBackend(), await startBackend(), await startBackend()];
+      const dead = await closedAddress();
+      const servers = [dead, ...backends.map(({ address }) => address)].map((address) =>
+        createServer(address, { maxFails: 2, failTimeoutMs: 60_000 }),
+      );
+      const seen: string[][] = [];
+      const locations: number[] = [];
+      for (const location of ['', 'proxy_next_upstream_timeout 60s;']) {
+        const proxy = await ProxyFixture.start({ servers, method, ...(hashKey && { hashKey }), location });
+        const control = new NginxControl({ socketPath: proxy.nginx.socketPath });
+        const bodies: string[] = [];
+        for (let key = 0; key < 24; key++) bodies.push((await proxy.get(`/?key=${key}`)).body);
+        seen.push(bodies);
+        locations.push((await control.workers()).locationsWithoutLog);
+        expect(
+          proxy.nginx.errors().match(new RegExp(`connect.. failed.*http://${dead}/`, 'g'))?.length ?? 0,
+        ).toBeLessThan(3);
+        await control.close();
+        await proxy.stop();
+      }
+      for (const backend of backends) await backend.close();
+      expect(locations).toEqual([1, 0]);
+      expect(seen[0]).toEqual(seen[1]);
+    },
+  );
+
+  it('least_conn keeps the log phase, since it counts requests', async () => {
+    const backends = [await startBackend(), await startBackend()];
+    const servers = backends.map(({ address }) => createServer(address));
+    const proxy = await ProxyFixture.start({ servers, method: 'least_conn' });
+    const control = new NginxControl({ socketPath: proxy.nginx.socketPath });
+    await proxy.bodies(4);
+    expect((await control.workers()).locationsWithoutLog).toBe(0);
+    await control.close();
+    await proxy.stop();
+    for (const backend of backends) await backend.close();
+  });
+});
