@@ -1,4 +1,4 @@
-import type { PickRequest } from './balancer.ts';
+import type { Peer, PickRequest } from './balancer.ts';
 import type { Chooser } from './chooser.ts';
 import { CRC_START, crcEnd, crcText } from './crc32.ts';
 import { isUsable, wasTried, type PoolPeer } from './peer.ts';
@@ -25,11 +25,17 @@ export class ConsistentChooser implements Chooser {
   choose(request: PickRequest): PoolPeer | undefined {
     if (request.key.length === 0) return undefined;
     const ring = this.ring;
+    const tried = request.tried;
     let place = ring.find(crcEnd(crcText(CRC_START, request.key)));
+    let passed = 0;
     for (let misses = 0; misses <= MAX_MISSES; misses++) {
       const head = ring.ownerAt(place);
-      const peer = head.twin === undefined ? this.alone(head, request) : this.pool.among(head, request);
-      if (peer !== undefined) return peer;
+      // nginx goes on at the point where the attempt before ended; what lies before that one is missed once more.
+      while (passed < tried.length && isTwinOf(head, tried[passed]!)) passed += 1;
+      if (passed === tried.length) {
+        const peer = head.twin === undefined ? this.alone(head, request) : this.pool.among(head, request);
+        if (peer !== undefined) return peer;
+      }
       place = ring.after(place);
     }
     return undefined;
@@ -40,4 +46,10 @@ export class ConsistentChooser implements Chooser {
     this.pool.recover(peer);
     return peer;
   }
+}
+
+function isTwinOf(head: PoolPeer, tried: Peer): boolean {
+  let peer: PoolPeer | undefined = head;
+  while (peer !== undefined && peer !== tried) peer = peer.twin;
+  return peer !== undefined;
 }

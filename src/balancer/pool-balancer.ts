@@ -1,6 +1,6 @@
 import type { Balancer, Method, Peer, PickRequest } from './balancer.ts';
 import type { Chooser } from './chooser.ts';
-import { isFull, isServing, wasTried, type PoolPeer } from './peer.ts';
+import { isFailed, isFull, isServing, wasTried, type PoolPeer } from './peer.ts';
 import type { Pool } from './pool.ts';
 
 /**
@@ -41,12 +41,13 @@ export class PoolBalancer implements Balancer {
 
   pick(request: PickRequest): Peer | undefined {
     if (this.single !== undefined) return this.pickSingle(this.single, request);
-    const now = request.now;
-    let peer = this.find(request, now);
+    const atBackups = this.isAtBackups(request.tried);
+    let peer = this.find(request, atBackups);
     const mayForgive = request.tried.length === 0 || request.lastResort === true;
-    if (peer === undefined && mayForgive && this.forgiveAll(now)) peer = this.find(request, now);
+    if (peer === undefined && mayForgive && (this.forgiveAll(request) || atBackups))
+      peer = this.find(request, false);
     if (peer === undefined) return undefined;
-    (peer.home as Pool).take(peer, now);
+    (peer.home as Pool).take(peer, request.now);
     return peer;
   }
 
@@ -95,24 +96,44 @@ export class PoolBalancer implements Balancer {
     return peer;
   }
 
-  private find(request: PickRequest, now: number): PoolPeer | undefined {
-    this.primary.refresh(now);
+  /** As in nginx, a request that went on to the backup servers stays with them, also when a primary one is back by then. */
+  private isAtBackups(tried: readonly Peer[]): boolean {
+    const count = tried.length;
+    return count > 0 && this.hasBackup && (tried[count - 1] as PoolPeer).home === this.backup;
+  }
+
+  private find(request: PickRequest, onlyBackups: boolean): PoolPeer | undefined {
     let peer: PoolPeer | undefined;
-    if (this.chooser !== undefined) peer = this.chooser.choose(request);
-    if (peer === undefined) peer = this.primary.next(request.tried);
+    if (!onlyBackups) {
+      this.primary.refresh(request.now);
+      if (this.chooser !== undefined) peer = this.chooser.choose(request);
+      if (peer === undefined) peer = this.primary.next(request.tried);
+    }
     if (peer === undefined && this.hasBackup) {
-      this.backup.refresh(now);
+      this.backup.refresh(request.now);
       peer = this.backup.next(request.tried);
     }
     return peer;
   }
 
-  /** A list of which every server failed is tried again rather than refused until a timeout ends. */
-  private forgiveAll(now: number): boolean {
-    const primary = this.primary.forgive(now);
-    const backup = this.backup.forgive(now);
-    if (primary || backup) this.resets += 1;
-    return primary || backup;
+  /**
+   * When failures alone leave nobody to ask, they are forgotten and all are tried again, rather than refuse until a timeout
+   * ends. A server that is well but full is a matter of load, which requests to failed servers do not help.
+   */
+  private forgiveAll(request: PickRequest): boolean {
+    let found = false;
+    for (const peer of this.peers) {
+      if (!isServing(peer) || wasTried(request.tried, peer)) continue;
+      const failed = isFailed(peer, request.now);
+      const full = isFull(peer);
+      if (full && !failed) return false;
+      if (failed && !full) found = true;
+    }
+    if (!found) return false;
+    this.primary.forgive(request.now);
+    this.backup.forgive(request.now);
+    this.resets += 1;
+    return true;
   }
 
   private setHealth(peer: PoolPeer, fails: number, checked: number, accessed: number, now: number): void {

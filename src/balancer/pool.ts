@@ -186,17 +186,13 @@ export class Pool {
     this.wakeAt = Math.min(this.wakeAt, now);
   }
 
-  /** Forgets all failures. True when that made a peer available. */
-  forgive(now: number): boolean {
-    let found = false;
+  /** Forgets all failures. */
+  forgive(now: number): void {
     for (const peer of this.peers) {
       const failed = isFailed(peer, now);
       peer.fails = 0;
-      if (!failed) continue;
-      this.settle(peer, now);
-      if (peer.shelved) found = true;
+      if (failed) this.settle(peer, now);
     }
-    return found;
   }
 
   private shelve(peer: PoolPeer): void {

@@ -7,9 +7,9 @@ const MAX_MISSES = 20;
 const NONE: Peer[] = [];
 
 /**
- * The search of a hash method for a server it can use. Every attempt of a request begins the search anew; servers that
- * earlier attempts ended at are recognised by their order and not counted as misses, so that the choice is the one nginx
- * makes, which goes on where the attempt before ended.
+ * The search of a hash method for a server it can use. Every attempt of a request begins the search anew, while nginx goes
+ * on where the attempt before ended. So the way up to there is recognised by the servers tried, in their order: those are
+ * no misses, and whatever else lies on it is one, also when it could be used by now.
  */
 export class Walk {
   private tried: Peer[] = NONE;
@@ -30,17 +30,12 @@ export class Walk {
 
   accepts(peer: PoolPeer): boolean {
     const tried = this.tried;
-    if (tried.length > 0) {
-      if (this.passed < tried.length && tried[this.passed] === peer) {
-        this.passed += 1;
-        return false;
-      }
-      if (wasTried(tried, peer)) {
-        this.misses += 1;
-        return false;
-      }
+    if (this.passed < tried.length) {
+      if (tried[this.passed] === peer) this.passed += 1;
+      else this.misses += 1;
+      return false;
     }
-    if (isUsable(peer, this.now)) return true;
+    if (!wasTried(tried, peer) && isUsable(peer, this.now)) return true;
     this.misses += 1;
     return false;
   }

@@ -78,11 +78,10 @@ class Run {
     const failing = this.#upstream.servers
       .map((server) => server.address)
       .filter((address) => address !== this.#sturdy && this.#random.below(5) === 0);
-    const octets = [10, this.#random.below(200), this.#random.below(200), this.#random.below(200)];
-    const key =
-      this.#options.method === 'ip_hash' ? String.fromCharCode(...octets) : `key-${this.#random.below(1000)}`;
+    const { client, bytes } = randomClient(this.#random);
+    const key = this.#options.method === 'ip_hash' ? bytes : `key-${this.#random.below(1000)}`;
     const { tried, ticket } = this.#simulate(key, failing);
-    const wanted = { upstream: this.#upstream.name, key, client: octets.join('.'), failing };
+    const wanted = { upstream: this.#upstream.name, key, client, failing };
     if (this.#options.method === 'ip_hash') wanted.key = '-';
     if (this.#holds && ticket >= 0 && this.#random.below(2) === 0) {
       this.#open.push({ held: await nginx.hold(wanted), ticket, expected: tried });
@@ -128,6 +127,20 @@ class Run {
   }
 }
 
+/** An IPv4 or IPv6 client: its address as text, and as the bytes that `ip_hash` takes. */
+function randomClient(random: Prng): { client: string; bytes: string } {
+  const isIpv6 = random.below(3) === 0;
+  const octets = Array.from({ length: isIpv6 ? 16 : 4 }, (_, i) => (i === 0 ? 10 : random.below(200)));
+  const bytes = String.fromCharCode(...octets);
+  if (!isIpv6) return { client: octets.join('.'), bytes };
+  return {
+    client: Buffer.from(bytes, 'latin1')
+      .toString('hex')
+      .replace(/(....)(?!$)/g, '$1:'),
+    bytes,
+  };
+}
+
 function randomList(random: Prng, addresses: readonly string[], backups: boolean): Server[] {
   // More than 64 servers need more than one word of nginx's bitmap of tried servers.
   const count = 1 + random.below(random.below(5) === 0 ? addresses.length : 10);
@@ -139,7 +152,7 @@ function randomList(random: Prng, addresses: readonly string[], backups: boolean
     const first = i === 0;
     servers.push(
       createServer(address!, {
-        weight: 1 + random.below(random.below(3) === 0 ? 20 : 4),
+        weight: 1 + random.below([4, 4, 20, 100][random.below(4)]!),
         maxFails: random.below(4),
         failTimeoutMs: 600_000,
         down: !first && random.below(6) === 0,

@@ -61,9 +61,10 @@ export class GoldenBackends {
         await new Promise<void>((resolve) => server.listen(path, resolve));
         backends.addresses.push(`unix:${path}`);
       } else {
-        const host = `127.0.0.${1 + (i % 50)}`;
+        const host = i % 7 === 1 ? '::1' : `127.0.0.${1 + (i % 50)}`;
         await new Promise<void>((resolve) => server.listen(0, host, resolve));
-        backends.addresses.push(`${host}:${(server.address() as AddressInfo).port}`);
+        const { port } = server.address() as AddressInfo;
+        backends.addresses.push(host === '::1' ? `[::1]:${port}` : `${host}:${port}`);
       }
     }
     return backends;

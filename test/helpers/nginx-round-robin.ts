@@ -1,5 +1,5 @@
 import { carryOver } from '../../src/balancer/carry-over.ts';
-import { isFull, isServing, isUsable, type PoolPeer } from '../../src/balancer/peer.ts';
+import { isFailed, isFull, isServing, isUsable, type PoolPeer } from '../../src/balancer/peer.ts';
 import type { Server } from '../../src/upstream/server.ts';
 
 /**
@@ -28,7 +28,7 @@ export class LinearBalancer {
       return only;
     }
     let best = this.find(tried, now);
-    if (best === undefined && tried.length === 0) {
+    if (best === undefined && tried.length === 0 && this.onlyFailuresLeaveNobody(now)) {
       for (const peer of this.peers) peer.fails = 0;
       best = this.find(tried, now);
     }
@@ -52,8 +52,18 @@ export class LinearBalancer {
     }
   }
 
+  private onlyFailuresLeaveNobody(now: number): boolean {
+    const serving = this.peers.filter(isServing);
+    const failed = serving.filter((peer) => isFailed(peer, now));
+    return (
+      failed.some((peer) => !isFull(peer)) && !serving.some((peer) => !failed.includes(peer) && isFull(peer))
+    );
+  }
+
   private find(tried: readonly PoolPeer[], now: number): PoolPeer | undefined {
-    for (const backup of [false, true]) {
+    const last = tried.at(-1);
+    const atBackups = last !== undefined && last.server.backup && this.peers.includes(last);
+    for (const backup of atBackups ? [true] : [false, true]) {
       const usable = this.peers.filter(
         (peer) => peer.server.backup === backup && isUsable(peer, now) && !tried.includes(peer),
       );
