@@ -47,7 +47,7 @@ export function parseMotanUrl(text: string): MotanUrl {
   const question = text.indexOf('?');
   const parameters = question < 0 ? new Map<string, string>() : readQuery(text, text.slice(question + 1));
   const body = question < 0 ? text : text.slice(0, question);
-  const split = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/]*))?(?:\/(.*))?$/s.exec(body);
+  const split = /^([A-Za-z0-9_+.-]+):(?:\/\/([^/]*))?(?:\/(.*))?$/s.exec(body);
   if (split === null) throw badUrl(text, 'expected protocol://host:port/path');
   const [, protocol, authority = '', path = ''] = split;
   const place = /^([A-Za-z0-9._-]*)(?::(\d{1,5}))?$/.exec(authority);

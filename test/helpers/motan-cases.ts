@@ -60,6 +60,18 @@ export function handMadeCases(): (PatternCase | CommandCase)[] {
     '{"clientCommandList":[{"pattern":"*" "mergeGroups":["rs.b"]}]}',
     '{"ClientCommandList":[{"Pattern":"*","merge_groups":["rs.b"]}]}',
   ]; // prettier-ignore
+  const entry = '"pattern":"*","mergeGroups":["rs.b"]';
+  const tolerated = [
+    `{"clientCommandList":{${entry}}}`, `{"clientCommandList":[{"remark":"two\nlines\tand a tab",${entry}}]}`,
+    '{"clientCommandList":[{"pattern":"com.*\n| x","mergeGroups":["rs.b"]}]}', `{'clientCommandList':[{'remark':'it\\'s \\"on\\"',${entry}}]}`,
+    `{,"clientCommandList":[,{,,${entry},,},,],}`, '{"clientCommandList":[{"pattern":"*","mergeGroups":["rs.a" "rs.b"]}]}',
+    '{"clientCommandList":[{"pattern":"*","mergeGroups":["rs\\x2eb","cl\\u006fud"]}]}', `{"clientCommandList":[{"remark":"\\v\\7\\F\\/",${entry}}]}`,
+    `{"clientCommandList":[{"remark":"\\a",${entry}}]}`, `{"clientCommandList":[{"remark":"\\u12",${entry}}]}`,
+    ...['01', '+1', '1.', '1L', '1e2', '"1.0"', '"+1"', '"null"', 'true', '1l', '[1]', '{}', '"x"', '" 1"', '2147483648', '-2147483649'].map(
+      (index) => `{"clientCommandList":[{"index":${index},${entry}}]}`,
+    ),
+    ...['00', '"0"', '"x"', '"1e2"', '[0]', '0.9', 'false'].map((type) => `{"clientCommandList":[{"commandType":${type},${entry}}]}`),
+  ]; // prettier-ignore
   const base = { path: 'com.x.Y', group: 'rs.a', localIp: '10.1.0.9', nodes: NODES };
   return [
     ...patterns.map((expression) => ({ expression, path: 'com.x.Y' })),
@@ -70,7 +82,7 @@ export function handMadeCases(): (PatternCase | CommandCase)[] {
     })),
     { ...base, command: one({ mergeGroups: ['rs.a:1', 'rs.b:2'], routeRules: ['* to 10.2.*'] }) },
     { ...base, command: one({ routeRules: ['* to 10.1.0.1'] }) },
-    ...texts.map((command) => ({ ...base, command })),
+    ...[...texts, ...tolerated].map((command) => ({ ...base, command })),
     ...['rs.b', ' rs.b , rs.a ,, cloud', 'rs.a', ' ', 'rs.b:3', 'rs.b,rs.b', 'empty'].map((mixGroups) => ({
       ...base,
       mixGroups,

@@ -29,7 +29,8 @@ const NONE: CommandList = Object.freeze({ commands: [], problems: [] });
 
 /**
  * Reads the commands of a group as Motan does. Never throws: a text that cannot be read is no command, an entry that cannot be
- * read is passed over, and both are reported. Empty text is no command. Fields count in any case, with `_` or `-` inside.
+ * read is passed over (to Motan the whole text is then no command), and both are reported. Empty text is no command, one entry
+ * without a list around it is a list of one. Fields count in any case, with `_` or `-` inside.
  */
 export function parseCommands(text: string | undefined): CommandList {
   if (text === undefined || text.trim() === '') return NONE;
@@ -48,7 +49,8 @@ export function parseCommands(text: string | undefined): CommandList {
       problems: [bad('command', `it is not JSON and is ignored: ${errorText(error).slice(0, 80)}`)],
     };
   }
-  const list = fieldsOf(value)?.get('clientcommandlist');
+  const given = fieldsOf(value)?.get('clientcommandlist');
+  const list: unknown = fieldsOf(given) === undefined ? given : [given];
   if (!Array.isArray(list)) {
     const isAbsent = fieldsOf(value) !== undefined && (list === undefined || list === null);
     return isAbsent
@@ -60,9 +62,12 @@ export function parseCommands(text: string | undefined): CommandList {
   list.forEach((entry: unknown, at) => {
     const where = `clientCommandList[${at}]`;
     const fields = fieldsOf(entry);
-    if (fields === undefined) problems.push(bad(where, 'it is not an object; it is passed over'));
-    else
-      commands.push(readCommand(fields, where, (field, why) => problems.push(bad(`${where}.${field}`, why))));
+    if (fields === undefined) {
+      problems.push(bad(where, 'it is not an object; it is passed over'));
+      return;
+    }
+    const command = readCommand(fields, where, (field, why) => problems.push(bad(`${where}.${field}`, why)));
+    if (command !== undefined) commands.push(command);
   });
   commands.sort((a, b) => (a.index ?? -Infinity) - (b.index ?? -Infinity) || 0);
   return { commands, problems };
@@ -70,7 +75,12 @@ export function parseCommands(text: string | undefined): CommandList {
 
 type Report = (field: string, why: string) => void;
 
-function readCommand(fields: ReadonlyMap<string, unknown>, where: string, report: Report): ClientCommand {
+// Undefined when a part of it that decides cannot be read: what it would do is then anybody's guess.
+function readCommand(
+  fields: ReadonlyMap<string, unknown>,
+  where: string,
+  report: Report,
+): ClientCommand | undefined {
   const text = (name: string): string | undefined => {
     const value = fields.get(name);
     return typeof value === 'string'
@@ -79,13 +89,19 @@ function readCommand(fields: ReadonlyMap<string, unknown>, where: string, report
         ? undefined
         : plain(value);
   };
+  const index = wholeNumber(fields.get('index'), 'index', report);
+  const commandType = wholeNumber(fields.get('commandtype'), 'commandType', report);
+  const mergeGroups = textList(fields.get('mergegroups'), 'mergeGroups', report);
+  if (index === 'unreadable' || commandType === 'unreadable' || mergeGroups === 'unreadable')
+    return undefined;
+  const rules = textList(fields.get('routerules'), 'routeRules', report);
   return Object.freeze({
     where,
-    index: wholeNumber(fields.get('index'), 'index', report),
-    commandType: wholeNumber(fields.get('commandtype'), 'commandType', report) ?? 0,
+    index,
+    commandType: commandType ?? 0,
     pattern: text('pattern'),
-    mergeGroups: textList(fields.get('mergegroups'), 'mergeGroups', report),
-    routeRules: textList(fields.get('routerules'), 'routeRules', report),
+    mergeGroups,
+    routeRules: rules === 'unreadable' ? [] : rules,
     remark: text('remark'),
   });
 }
@@ -97,24 +113,29 @@ function fieldsOf(value: unknown): Map<string, unknown> | undefined {
   );
 }
 
-function textList(value: unknown, field: string, report: Report): readonly string[] {
+function textList(value: unknown, field: string, report: Report): readonly string[] | 'unreadable' {
   if (value === undefined || value === null) return [];
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
-  return items.flatMap((item, at) => {
+  const texts = items.flatMap((item, at) => {
     if (typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean')
       return [String(item)];
     report(`${field}[${at}]`, 'it is not text; it is passed over');
     return [];
   });
+  return items.length > 0 && texts.length === 0 ? 'unreadable' : texts;
 }
 
-function wholeNumber(value: unknown, field: string, report: Report): number | undefined {
-  if (value === undefined || value === null || value === '' || value === 'null') return undefined;
-  const number = typeof value === 'string' && !/^[+-]?\d+$/.test(value) ? Number.NaN : Number(value);
-  if (Number.isFinite(number) && Math.abs(number) <= 2_147_483_648) return Math.trunc(number);
-  report(field, 'it is not a 32-bit whole number; it counts as absent');
-  return undefined;
+function wholeNumber(value: unknown, field: string, report: Report): number | undefined | 'unreadable' {
+  if (value === undefined || value === null || ABSENT.has(value)) return undefined;
+  const isPlain = typeof value === 'string' ? /^[+-]?\d+(?:\.0*)?$/.test(value) : typeof value !== 'object';
+  const number = isPlain ? Math.trunc(Number(value)) : Number.NaN;
+  if (number >= -2_147_483_648 && number <= 2_147_483_647) return number;
+  report(field, 'it is not a 32-bit whole number; the command is passed over');
+  return 'unreadable';
 }
+
+/** Text that stands for no number. Source: fastjson. */
+const ABSENT: ReadonlySet<unknown> = new Set(['', 'null', 'NULL']);
 
 function plain(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : `${value as number | boolean}`;

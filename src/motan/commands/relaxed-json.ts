@@ -1,7 +1,8 @@
 /**
  * Reads JSON as tolerantly as the library Motan reads commands with (fastjson): besides JSON it takes comments, names and text in
- * single quotes, names without quotes, and a comma too many at the end of a list or object.
- * @throws {SyntaxError} for anything else.
+ * single quotes, names without quotes, line breaks and tabs in text, any number of commas where one may stand (in lists none as
+ * well), and numbers as Java writes them (`+1`, `01`, `1.`, `1L`).
+ * @throws {SyntaxError} for anything else. Source: fastjson 1.2, by running it.
  */
 export function parseRelaxedJson(text: string): unknown {
   const source = text.replace(/^\ufeff/, '');
@@ -16,7 +17,13 @@ export function parseRelaxedJson(text: string): unknown {
 const MAX_DEPTH = 50;
 // No text can be read as blanks and comments in two ways, so that hostile input costs no more than its length.
 const TOKEN =
-  /(?:\s|\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/[^\n]*(?=\n|$))*(?:([{}[\]:,])|("(?:[^"\\\n]|\\.)*")|('(?:[^'\\\n]|\\.)*')|([A-Za-z_$][\w$]*)|(-?\d[\d.eE+-]*)|$)/y;
+  /(?:\s|\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/[^\n]*(?=\n|$))*(?:([{}[\]:,])|("(?:[^"\\]|\\[^])*")|('(?:[^'\\]|\\[^])*')|([A-Za-z_$][\w$]*)|([+-]?\d[\d.eE+-]*[BSLFD]?)|$)/y;
+const NUMBER = /^([+-]?\d+\.?\d*(?:[eE][+-]?\d+)?)[BSLFD]?$/;
+const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([0-7])|([^]?))/g;
+const ESCAPED: Readonly<Record<string, string>> = {
+  ...{ b: '\b', t: '\t', n: '\n', v: '\v', f: '\f', F: '\f', r: '\r' },
+  ...{ '"': '"', "'": "'", '/': '/', '\\': '\\' },
+};
 
 class Reader {
   readonly #text: string;
@@ -43,13 +50,15 @@ class Reader {
     if (token === 'null' || token === 'undefined') return null;
     if (token === 'true' || token === 'false') return token === 'true';
     if (token !== undefined && /^["']/.test(token)) return unquoted(token);
-    if (token !== undefined && /^-?\d/.test(token)) return JSON.parse(token) as number;
+    const number = NUMBER.exec(token ?? '');
+    if (number !== null) return Number(number[1]);
     throw new SyntaxError(`a value is missing${token === undefined ? '' : ` before ${token.slice(0, 20)}`}`);
   }
 
   #object(depth: number): unknown {
     const fields: [string, unknown][] = [];
     this.#next();
+    this.#skipCommas();
     while (this.#token !== '}') {
       const name = this.#token;
       if (name === undefined || !/^["'\w$-]/.test(name)) throw this.#unexpected();
@@ -57,6 +66,7 @@ class Reader {
       this.#expect(':');
       fields.push([/^["']/.test(name) ? unquoted(name) : name, this.#value(depth + 1)]);
       if (this.#token !== '}') this.#expect(',');
+      this.#skipCommas();
     }
     this.#next();
     return Object.fromEntries(fields);
@@ -65,12 +75,17 @@ class Reader {
   #array(depth: number): unknown {
     const items: unknown[] = [];
     this.#next();
+    this.#skipCommas();
     while (this.#token !== ']') {
       items.push(this.#value(depth + 1));
-      if (this.#token !== ']') this.#expect(',');
+      this.#skipCommas();
     }
     this.#next();
     return items;
+  }
+
+  #skipCommas(): void {
+    while (this.#token === ',') this.#next();
   }
 
   #expect(token: string): void {
@@ -94,6 +109,10 @@ class Reader {
 }
 
 function unquoted(token: string): string {
-  const inner = token.slice(1, -1).replace(/\\'/g, "'");
-  return JSON.parse(`"${token.startsWith("'") ? inner.replace(/"/g, '\\"') : inner}"`) as string;
+  return token.slice(1, -1).replace(ESCAPE, (whole, unicode, hex, octal, other) => {
+    const code = [unicode, hex, octal].find((digits) => digits !== undefined) as string | undefined;
+    if (code !== undefined) return String.fromCharCode(parseInt(code, 16));
+    if (Object.hasOwn(ESCAPED, other as string)) return ESCAPED[other as string]!;
+    throw new SyntaxError(`${whole} stands for nothing`);
+  });
 }

@@ -25,10 +25,12 @@ describe('parseCommands', () => {
   it.each([
     ['{"a"', 'command', 'not JSON'],
     ['[1]', 'command', 'not a list'],
-    ['{"clientCommandList":{}}', 'command', 'not a list'],
+    ['{"clientCommandList":5}', 'command', 'not a list'],
     [text(null as unknown as object), 'clientCommandList[0]', 'not an object'],
     [text({ index: 'x' }), 'clientCommandList[0].index', '32-bit'],
+    [text({ commandType: 'x' }), 'clientCommandList[0].commandType', '32-bit'],
     [text({ mergeGroups: ['a', null] }), 'clientCommandList[0].mergeGroups[1]', 'not text'],
+    [text({ mergeGroups: { 'rs.b': 3 } }), 'clientCommandList[0].mergeGroups[0]', 'not text'],
   ])('reports what is wrong in %s', (command, where, reason) => {
     const [problem] = parseCommands(command).problems;
     expect(problem).toMatchObject({ where, code: 'BAD_COMMAND' });
@@ -103,6 +105,21 @@ describe('evaluateCommands', () => {
       ['BAD_PATTERN', 'clientCommandList[0].pattern'],
       ['BAD_MERGE_GROUP', 'clientCommandList[1].mergeGroups[0]'],
     ]);
+  });
+
+  it('passes over a command of which nobody can say what it does or when, and uses the next', () => {
+    const next = { pattern: '*', mergeGroups: ['rs.b'] };
+    for (const odd of [
+      { index: 'first' },
+      { index: [1] },
+      { commandType: 'on' },
+      { mergeGroups: { 'rs.a': 1 } },
+    ]) {
+      const commands = parseCommands(text({ pattern: '*', mergeGroups: ['rs.a'], ...odd }, next));
+      const result = evaluateCommands({ ...base, commands });
+      expect(result.servers.map(({ server }) => server.host)).toEqual(['10.2.0.1']);
+      expect(result.problems).toHaveLength(1);
+    }
   });
 
   it('ignores route rules that leave nobody, unless it shall be exactly Motan', () => {
