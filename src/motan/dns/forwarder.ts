@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect, isIP } from 'node:net';
 import { UpsyncError } from '../../upstream/errors.ts';
-import { type DnsQuery, HEADER_BYTES, readQuery } from './wire.ts';
+import { type DnsQuery, HEADER_BYTES, RCODE, readQuery } from './wire.ts';
 
 export interface ForwarderOptions {
   /** `10.0.0.2:53` or `10.0.0.2`; asked in order. */
@@ -12,6 +12,9 @@ export interface ForwarderOptions {
   /** Questions under way at most; more are turned away. */
   readonly maxPending: number;
 }
+
+/** What the next server may well answer. */
+const NO_ANSWERS: ReadonlySet<number> = new Set([RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED]);
 
 interface Server {
   readonly host: string;
@@ -30,7 +33,10 @@ export class Forwarder {
     this.#servers = options.servers.map(parseServer);
   }
 
-  /** The first server's answer that comes in time and fits the question; undefined when there is none. */
+  /**
+   * The first server's answer that comes in time and fits the question; one that only says that it could not or would not answer
+   * counts when no other server does better. Undefined when there is none.
+   */
   async ask(
     bytes: Buffer,
     query: DnsQuery,
@@ -39,6 +45,7 @@ export class Forwarder {
   ): Promise<Buffer | undefined> {
     if (this.#pending >= this.#options.maxPending) return undefined;
     this.#pending++;
+    let refusal: Buffer | undefined;
     try {
       for (const server of this.#servers) {
         if (signal.aborted) return undefined;
@@ -48,9 +55,10 @@ export class Forwarder {
         const reply = await (transport === 'udp' ? this.#udp : this.#tcp).call(this, server, sent, signal);
         if (reply === undefined || !fits(reply, sent, query)) continue;
         reply.writeUInt16BE(query.id, 0);
-        return reply;
+        if (!NO_ANSWERS.has(reply[3]! & 15)) return reply;
+        refusal ??= reply;
       }
-      return undefined;
+      return refusal;
     } finally {
       this.#pending--;
     }

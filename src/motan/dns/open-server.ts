@@ -75,14 +75,14 @@ class Desk {
     this.#maxAnswers = options.maxAnswers ?? 0;
   }
 
-  /** Answers bytes from the network, now or later, or not at all. Never throws. */
-  readonly handle = (bytes: Buffer, transport: 'udp' | 'tcp', reply: (bytes: Buffer) => void): void => {
+  /** Answers bytes from the network, now or later; false when not at all. Never throws. */
+  readonly handle = (bytes: Buffer, transport: 'udp' | 'tcp', reply: (bytes: Buffer) => void): boolean => {
     this.#queries++;
     const query = readQuery(bytes);
     if (!('question' in query)) {
       if (query.rcode === undefined) this.#dropped++;
       else reply(this.#counted(query.rcode, writeFailure(query, query.rcode)));
-      return;
+      return query.rcode !== undefined;
     }
     try {
       const refusal = refusalOf(query);
@@ -94,6 +94,7 @@ class Desk {
       this.#logger.error({ reason: errorText(error) }, 'dns_answer_failed');
       reply(this.#written(query, negativeAnswer(RCODE.SERVFAIL), transport, false));
     }
+    return true;
   };
 
   stats(): DnsStats {
@@ -136,7 +137,10 @@ class Desk {
           reply(this.#written(query, negativeAnswer(RCODE.SERVFAIL), transport, false));
         else reply(this.#counted(answer[3]! & 15, answer));
       },
-      (error: unknown) => this.#logger.error({ reason: errorText(error) }, 'dns_forward_failed'),
+      (error: unknown) => {
+        this.#logger.error({ reason: errorText(error) }, 'dns_forward_failed');
+        reply(this.#written(query, negativeAnswer(RCODE.SERVFAIL), transport, false));
+      },
     );
   }
 

@@ -2,8 +2,8 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, isIPv6, type Server as TcpServer, type Socket } from 'node:net';
 
-/** Answers bytes, now, later or never. */
-export type Handler = (bytes: Buffer, transport: 'udp' | 'tcp', reply: (bytes: Buffer) => void) => void;
+/** Answers bytes, now or later; false when they are no query and get no answer. */
+export type Handler = (bytes: Buffer, transport: 'udp' | 'tcp', reply: (bytes: Buffer) => void) => boolean;
 
 export interface Transport {
   close(): Promise<void>;
@@ -12,11 +12,14 @@ export interface Transport {
 /** Holds bursts that arrive while one turn of the event loop is busy. Bytes. */
 const UDP_BUFFER_BYTES = 4 * 1024 * 1024;
 const BIND_TRIES = 20;
+/** One more takes the place of the one that has been without a question for longest. */
 const MAX_CONNECTIONS = 512;
-/** A TCP client that is silent for so long is cut off. Milliseconds. */
+/** A TCP client without a whole question, or that takes no answer, for so long is cut off. Milliseconds. */
 const TCP_IDLE_MS = 10_000;
 /** Questions of one connection under way at most; reading then waits. */
 const MAX_PIPELINED = 64;
+/** The same for answers its client has not taken yet: a question of 30 bytes may have one of 60 thousand. Bytes. */
+const MAX_UNSENT_BYTES = 256 * 1024;
 
 /**
  * Opens UDP and TCP on one port. With port 0 a port is looked for that is free for both.
@@ -26,7 +29,8 @@ export async function bindBoth(
   port: number,
 ): Promise<{ readonly udp: UdpSocket; readonly tcp: TcpServer; readonly port: number }> {
   for (let turn = 1; ; turn++) {
-    const tcp = createServer();
+    // A client that has asked all it wants may close its side and still waits for the answers.
+    const tcp = createServer({ allowHalfOpen: true });
     tcp.listen({ host, port, backlog: MAX_CONNECTIONS });
     await once(tcp, 'listening');
     const taken = (tcp.address() as { port: number }).port;
@@ -66,12 +70,22 @@ export function serveUdp(socket: UdpSocket, handle: Handler): Transport {
 }
 
 export function serveTcp(server: TcpServer, handle: Handler): Transport {
-  const open = new Set<Socket>();
-  server.maxConnections = MAX_CONNECTIONS;
+  // The one whose last question is the oldest first.
+  const open = new Set<Connection>();
   server.on('connection', (socket) => {
-    open.add(socket);
-    socket.on('close', () => open.delete(socket));
-    serveConnection(socket, handle);
+    // Whoever opens connections and lets them lie must not keep the others out.
+    if (open.size >= MAX_CONNECTIONS) {
+      const idle = [...open].find((one) => !one.isBusy);
+      if (idle === undefined) return void socket.destroy();
+      idle.destroy();
+      open.delete(idle);
+    }
+    const connection = new Connection(socket, handle, () => {
+      open.delete(connection);
+      open.add(connection);
+    });
+    open.add(connection);
+    socket.on('close', () => open.delete(connection));
   });
   server.on('error', () => undefined);
   let closing: Promise<void> | undefined;
@@ -79,54 +93,103 @@ export function serveTcp(server: TcpServer, handle: Handler): Transport {
     close: () =>
       (closing ??= new Promise((resolve) => {
         server.close(() => resolve());
-        for (const socket of open) socket.destroy();
+        for (const connection of open) connection.destroy();
       })),
   };
 }
 
-function serveConnection(socket: Socket, handle: Handler): void {
-  let got: Buffer = Buffer.alloc(0);
-  let pending = 0;
-  let hasEnded = false;
-  socket.setTimeout(TCP_IDLE_MS, () => socket.destroy());
-  socket.on('error', () => socket.destroy());
-  socket.on('end', () => {
-    hasEnded = true;
-    if (pending === 0) socket.end();
-  });
-  const take = (): void => {
-    while (pending < MAX_PIPELINED && got.length >= 2 && got.length >= 2 + got.readUInt16BE(0)) {
-      const length = got.readUInt16BE(0);
-      const bytes = got.subarray(2, 2 + length);
-      got = got.subarray(2 + length);
-      pending++;
+/** One client's connection: questions, each with its length in front, and their answers as they come. */
+class Connection {
+  readonly #socket: Socket;
+  readonly #handle: Handler;
+  readonly #asked: () => void;
+  readonly #idle: NodeJS.Timeout;
+  #got: Buffer = Buffer.alloc(0);
+  #pending = 0;
+  #hasEnded = false;
+
+  /** @param asked called with each whole question */
+  constructor(socket: Socket, handle: Handler, asked: () => void) {
+    this.#socket = socket;
+    this.#handle = handle;
+    this.#asked = asked;
+    this.#idle = setTimeout(() => this.destroy(), TCP_IDLE_MS);
+    socket.on('error', () => this.destroy());
+    socket.on('close', () => clearTimeout(this.#idle));
+    socket.on('end', () => {
+      this.#hasEnded = true;
+      this.#endWhenDone();
+    });
+    socket.on('drain', () => this.#goOn());
+    socket.on('data', (chunk) => {
+      this.#got = this.#got.length === 0 ? chunk : Buffer.concat([this.#got, chunk]);
+      this.#take();
+    });
+  }
+
+  /** Questions are under way. */
+  get isBusy(): boolean {
+    return this.#pending > 0;
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  get #hasQuestion(): boolean {
+    return this.#got.length >= 2 && this.#got.length >= 2 + this.#got.readUInt16BE(0);
+  }
+
+  get #isFull(): boolean {
+    return this.#pending >= MAX_PIPELINED || this.#socket.writableLength > MAX_UNSENT_BYTES;
+  }
+
+  #take(): void {
+    const socket = this.#socket;
+    while (!this.#isFull) {
+      const got = this.#got;
+      if (!this.#hasQuestion) return;
+      const end = 2 + got.readUInt16BE(0);
+      this.#got = got.subarray(end);
+      this.#pending++;
+      this.#idle.refresh();
+      this.#asked();
       let isAnswered = false;
-      const before = pending;
-      handle(bytes, 'tcp', (answer) => {
+      const isQuery = this.#handle(got.subarray(2, end), 'tcp', (answer) => {
         if (isAnswered || socket.destroyed) return;
         isAnswered = true;
-        pending--;
-        const head = Buffer.allocUnsafe(2);
-        head.writeUInt16BE(answer.length, 0);
-        socket.cork();
-        socket.write(head);
-        socket.write(answer);
-        socket.uncork();
-        if (hasEnded && pending === 0) socket.end();
-        if (socket.isPaused()) {
-          socket.resume();
-          take();
-        }
+        this.#answer(answer);
       });
-      // Bytes that are no query get no answer; whoever sends them is not worth a connection.
-      if (length < 12 && pending === before) return void socket.destroy();
+      // Whoever sends what is no query is not worth a connection.
+      if (!isQuery) return this.destroy();
     }
-    if (pending >= MAX_PIPELINED || socket.writableLength > UDP_BUFFER_BYTES) socket.pause();
-  };
-  socket.on('data', (chunk) => {
-    got = got.length === 0 ? chunk : Buffer.concat([got, chunk]);
-    take();
-  });
+    socket.pause();
+  }
+
+  #goOn(): void {
+    this.#idle.refresh();
+    if (this.#socket.isPaused() && !this.#isFull) {
+      this.#socket.resume();
+      this.#take();
+    }
+    this.#endWhenDone();
+  }
+
+  #endWhenDone(): void {
+    if (this.#hasEnded && this.#pending === 0 && !this.#hasQuestion) this.#socket.end();
+  }
+
+  #answer(answer: Buffer): void {
+    const socket = this.#socket;
+    this.#pending--;
+    const head = Buffer.allocUnsafe(2);
+    head.writeUInt16BE(answer.length, 0);
+    socket.cork();
+    socket.write(head);
+    socket.write(answer);
+    socket.uncork();
+    this.#goOn();
+  }
 }
 
 function enlargeBuffers(socket: UdpSocket): void {

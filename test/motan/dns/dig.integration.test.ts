@@ -41,7 +41,7 @@ describe('dig', () => {
     [25, 35],
     [0, 0],
   ])(
-    'sends clients that take the first address away as an IDC fails: %i %% healthy keep %i %% of them',
+    'sends clients that take the first address away as an IDC fails: with %i per cent healthy it keeps %i of a hundred',
     async (healthy, keep) => {
       const a = many(100).map(
         (one, at) => ({ ...one, health: at < healthy ? 'passing' : 'critical' }) as const,
