@@ -120,6 +120,11 @@ export {
 export { chooseServer, RecentFailures, type ResourceRole, standby } from './connect/choose.ts';
 export { connectTo, type ConnectOptions } from './connect/connect.ts';
 export { type ClusterLookup, clusterLookup, type ClusterLookupOptions } from './connect/cluster-lookup.ts';
+export {
+  type FollowableCluster,
+  followCluster,
+  type FollowClusterOptions,
+} from './connect/follow-cluster.ts';
 export { createLookup, type LookupOptions } from './connect/lookup.ts';
 export {
   clusterNodes,

@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { clusterLookup } from '../../src/motan/connect/cluster-lookup.ts';
+import { followCluster } from '../../src/motan/connect/follow-cluster.ts';
 import type { ProviderList } from '../../src/motan/provider.ts';
 import { clusterNodes, redisConnector } from '../../src/motan/redis-connector.ts';
 import type { Resolver } from '../../src/motan/resolution.ts';
@@ -44,6 +46,12 @@ function clusterOn(
   onTestFinished(() => cluster.disconnect());
   return cluster;
 }
+
+const mastersOf = (cluster: ReturnType<typeof clusterOn>): string[] =>
+  cluster
+    .nodes('master')
+    .map(({ options }) => options.host!)
+    .sort();
 
 const KEYS = Array.from({ length: 60 }, (_, at) => `key-${at}`);
 
@@ -105,6 +113,63 @@ describe('a Redis cluster of three masters', () => {
       )
       .toEqual([...HOSTS.b]);
     expect(await cluster.get('k')).toBeNull();
+  });
+
+  it('is left for that of the IDC to which traffic is switched, and taken up again, without losing a command', async () => {
+    const port = await freePortOn(...HOSTS.a, ...HOSTS.b);
+    await Promise.all([startRedisCluster(HOSTS.a, port), startRedisCluster(HOSTS.b, port)]);
+    tell('a', HOSTS.a, port);
+    tell('b', HOSTS.b, port);
+    const name = `rc.a.${port}`;
+    const cluster = clusterOn([{ host: name, port }], { dnsLookup: clusterLookup(resolver) });
+    followCluster(cluster, resolver, name);
+    await cluster.set('k', 'a');
+    let isOver = false;
+    let done = 0;
+    const failures: unknown[] = [];
+    const clients = Array.from({ length: 50 }, async (_none, client) => {
+      while (!isOver)
+        await cluster.set(`of ${client} ${done}`, 'x'.repeat(client * 100)).then(
+          () => done++,
+          (error: unknown) => failures.push(error),
+        );
+    });
+    for (const [weights, hosts] of [
+      [{ b: 1 }, HOSTS.b],
+      [{ a: 9, b: 1 }, HOSTS.b],
+      [{ a: 1 }, HOSTS.a],
+    ] as const) {
+      resolver.plan('rc', { weights, reason: 'switch' });
+      await expect.poll(() => mastersOf(cluster)).toEqual([...hosts]);
+      const before = done;
+      await expect.poll(() => done).toBeGreaterThan(before + 500);
+      expect(mastersOf(cluster)).toEqual([...hosts]);
+    }
+    // Deregistered, though it lives.
+    tell('a', [], port);
+    resolver.plan('rc', undefined);
+    await expect.poll(() => mastersOf(cluster), { timeout: 20_000 }).toEqual([...HOSTS.b]);
+    isOver = true;
+    await Promise.all(clients);
+    expect(failures).toEqual([]);
+    expect(await cluster.get('k')).toBeNull();
+  });
+
+  it('is kept while nobody takes connections where traffic is switched to, and left when somebody does', async () => {
+    const port = await freePortOn(...HOSTS.a, ...HOSTS.b);
+    await startRedisCluster(HOSTS.a, port);
+    tell('a', HOSTS.a, port);
+    tell('b', HOSTS.b, port);
+    const name = `rc.a.${port}`;
+    const cluster = clusterOn([{ host: name, port }], { dnsLookup: clusterLookup(resolver) });
+    followCluster(cluster, resolver, name, { avoidMs: 100 });
+    await cluster.set('k', 'a');
+    resolver.plan('rc', { weights: { b: 1 }, reason: 'switch' });
+    await expect.poll(() => resolver.resolve(name).idcs[1]!.share).toBe(1);
+    await sleep(300);
+    expect([await cluster.get('k'), mastersOf(cluster)]).toEqual(['a', [...HOSTS.a]]);
+    await startRedisCluster(HOSTS.b, port);
+    await expect.poll(() => mastersOf(cluster)).toEqual([...HOSTS.b]);
   });
 
   it('is reached behind addresses that lead nowhere by ioredis’s natMap', async () => {

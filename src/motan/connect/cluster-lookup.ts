@@ -28,6 +28,8 @@ const TRIES = 5;
  * const start = [{ host: 'rc.a.7000', port: 7000 }];
  * const cluster = new Redis.Cluster(start, { dnsLookup: clusterLookup(resolver) });
  * ```
+ *
+ * `followCluster` makes it look anew when traffic is switched.
  */
 export function clusterLookup(resolver: Resolver, options: ClusterLookupOptions = {}): ClusterLookup {
   const { timeoutMs = 5000, random = Math.random } = options;
