@@ -77,6 +77,8 @@ class Providers implements MotanProviders {
   }
 
   async register(url: MotanUrl): Promise<void> {
+    // What cannot be registered at all is no failure of the registry, which would be tried again.
+    registrationBody(url);
     const key = keyOf(url);
     const known = this.#providers.get(key);
     if (known !== undefined) return known.registered;

@@ -12,7 +12,11 @@ import type { RegistryQuery } from './topology.ts';
 import type { NameWatchContext, WatchedName, WatchedPlace } from './watched-name.ts';
 
 interface FollowedCommand {
+  text: string;
   plan: GroupPlan;
+  readonly planOf: (text: string) => GroupPlan;
+  /** The registry told it; what was on disk counts no more. */
+  isTold: boolean;
   /** The registry answered or failed at least once. */
   isKnown: boolean;
   stop: () => void;
@@ -39,6 +43,8 @@ export class NameWatch {
   #settle: () => void = () => undefined;
   #isLate = false;
   #isLoaded: boolean;
+  /** Why the snapshot on disk is not used. */
+  #ignored: string | undefined;
   #command: FollowedCommand | undefined;
   #isQueued = false;
   #isClosed = false;
@@ -99,9 +105,10 @@ export class NameWatch {
     if (this.current.state === 'live') this.#save();
   }
 
-  /** Last failure of any of its registries, for messages. */
+  /** Last failure of any of its registries and that of the snapshot on disk, for messages. */
   get lastError(): string | undefined {
-    return this.#places.find((place) => place.error !== undefined)?.error;
+    const error = this.#places.find((place) => place.error !== undefined)?.error;
+    return this.#ignored === undefined ? error : `${error ?? 'no registry answered yet'}; ${this.#ignored}`;
   }
 
   async close(): Promise<void> {
@@ -135,29 +142,39 @@ export class NameWatch {
     const path = own.path ?? own.consumer?.path ?? this.name.text;
     const planOf = (text: string): GroupPlan =>
       planGroups({ path, group, mixGroups, commands: parseCommands(text) });
-    const command: FollowedCommand = { plan: planOf(''), isKnown: true, stop: () => undefined };
+    const command: FollowedCommand = {
+      ...{ text: '', plan: planOf(''), planOf },
+      ...{ isTold: false, isKnown: true, stop: () => undefined },
+    };
     this.#command = command;
-    this.#followGroups(command.plan, own);
+    this.#followGroups(command.plan);
     if (this.#context.commands === undefined) return;
     command.isKnown = false;
-    let text = '';
     const query = { group, ...(own.registry === undefined ? {} : { registry: own.registry }) };
     const link = this.#context.commands.listen(query, (state) => {
       command.isKnown = true;
-      if (state.value !== undefined && state.value !== text) {
-        text = state.value;
-        command.plan = planOf(text);
-        const { problems } = command.plan;
-        this.#context.logger.info({ name: this.name.text, group, problems }, 'command_changed');
-        this.#followGroups(command.plan, own);
+      if (state.value !== undefined) {
+        command.isTold = true;
+        this.#obey(command, state.value);
       }
       this.#queue();
     });
     command.stop = () => link.stop();
   }
 
+  #obey(command: FollowedCommand, text: string): void {
+    if (command.text === text) return;
+    command.text = text;
+    command.plan = command.planOf(text);
+    const { problems } = command.plan;
+    const { group } = this.name.places[0]!.query;
+    this.#context.logger.info({ name: this.name.text, group, problems }, 'command_changed');
+    this.#followGroups(command.plan);
+  }
+
   // A command may send traffic to groups that belong to no IDC of the topology; they count as IDCs of their own.
-  #followGroups(plan: GroupPlan, own: RegistryQuery): void {
+  #followGroups(plan: GroupPlan): void {
+    const own: RegistryQuery = this.name.places[0]!.query;
     const wanted = plan.mode === 'own' ? [] : plan.groups.map(({ group }) => group);
     const extra = this.#places.filter((place) => place.isExtra && !wanted.includes(place.query.group!));
     for (const place of extra) {
@@ -178,18 +195,29 @@ export class NameWatch {
     const read = await readSnapshot(folder, this.name.text);
     this.#isLoaded = true;
     if (this.#isClosed) return;
-    if (!read.ok)
+    if (read.ok) this.#restore(read.value);
+    else {
+      this.#ignored = read.error.message;
       this.#context.logger.warn({ name: this.name.text, reason: read.error.message }, 'snapshot_ignored');
-    else
-      for (const { idc, servers } of read.value?.places ?? [])
-        this.#places.find((place) => place.idc === idc)?.restore(servers, read.value!.confirmedAt);
+    }
     this.#queue();
+  }
+
+  #restore(snapshot: NameSnapshot | undefined): void {
+    if (snapshot === undefined) return;
+    const command = this.#command;
+    // First, since it may bring places along. Without commands in this program those on disk are another one's.
+    if (command?.isTold === false && this.#context.commands !== undefined)
+      this.#obey(command, snapshot.command ?? '');
+    for (const { idc, servers } of snapshot.places)
+      this.#places.find((place) => place.idc === idc)?.restore(servers, snapshot.confirmedAt);
   }
 
   #save(): void {
     this.#writer?.save((): NameSnapshot => ({
       name: this.name.text,
       confirmedAt: this.current.staleSince ?? this.#context.now(),
+      command: this.#command?.text,
       places: this.#places
         .filter((place) => place.origin !== 'none')
         .map((place) => ({

@@ -27,7 +27,8 @@ const MAX_NAME = 253;
  * @throws {UpsyncError} BAD_NAME naming the part that is wrong.
  */
 export function parseName(text: string, localIdc?: string): ResourceName {
-  if (typeof text !== 'string' || text.length > MAX_NAME + IDC_PLACEHOLDER.length + 1)
+  if (typeof text !== 'string') throw badName(text, 'it is not text');
+  if (text.length > MAX_NAME + IDC_PLACEHOLDER.length + 1)
     throw badName(text, `the name is longer than ${MAX_NAME} characters`);
   const labels = (text.endsWith('.') ? text.slice(0, -1) : text).toLowerCase().split('.');
   if (labels.length < 3) throw badName(text, 'expected three parts or more, resource.idc.port');

@@ -19,6 +19,8 @@ export interface NameSnapshot {
   /** When a registry last vouched for it, milliseconds since the epoch. */
   readonly confirmedAt: number;
   readonly places: readonly SnapshotPlace[];
+  /** Text of the commands of its Motan group: traffic that was switched stays switched over a start. @default none */
+  readonly command?: string | undefined;
 }
 
 const FORMAT = 1;
@@ -91,10 +93,11 @@ function sign(body: object): string {
   return createHash('sha256').update(canonicalJson(body)).digest('hex');
 }
 
-function bare({ name, confirmedAt, places }: NameSnapshot): NameSnapshot {
+function bare({ name, confirmedAt, places, command }: NameSnapshot): NameSnapshot {
   return {
     name,
     confirmedAt,
+    ...(command === undefined || command === '' ? {} : { command }),
     places: places.map(({ idc, servers }) => ({
       idc,
       servers: servers.map(({ id, address, host, port, weight, health, since }) => ({
@@ -110,13 +113,14 @@ function bare({ name, confirmedAt, places }: NameSnapshot): NameSnapshot {
   };
 }
 
-function isSnapshot({ confirmedAt, places }: NameSnapshot): boolean {
+function isSnapshot({ confirmedAt, places, command }: NameSnapshot): boolean {
   const isServer = (server: SnapshotPlace['servers'][number]): boolean =>
     [server.id, server.address, server.host].every((text) => typeof text === 'string') &&
     [server.port, server.weight, server.since].every(Number.isFinite) &&
     HEALTHS.includes(server.health);
   return (
     Number.isFinite(confirmedAt) &&
+    (command === undefined || typeof command === 'string') &&
     Array.isArray(places) &&
     (places as readonly SnapshotPlace[]).every(
       (place) =>

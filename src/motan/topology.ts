@@ -71,7 +71,7 @@ export interface Topology {
 
 /**
  * Checks and completes a description of data centres.
- * @throws {UpsyncError} BAD_TOPOLOGY when an IDC is named twice, unknown in a list, not a label, or its factor is out of range.
+ * @throws {UpsyncError} BAD_TOPOLOGY when an IDC is named twice, also in a list, unknown in a list, not a label, or its factor is out of range.
  */
 export function createTopology(options: TopologyOptions): Topology {
   const idcs = new Map<string, Idc>();
@@ -100,6 +100,8 @@ export function createTopology(options: TopologyOptions): Topology {
     const unknown = fallback?.find((other) => !idcs.has(other) || other === name);
     if (unknown !== undefined)
       throw badTopology(name, `its fall-back ${JSON.stringify(unknown)} is no other listed IDC`);
+    if (fallback !== undefined && new Set(fallback).size < fallback.length)
+      throw badTopology(name, 'its fall-back list names an IDC twice');
   }
   const { mapping = consulServiceMapping, order = 'listed' } = options;
   return Object.freeze({ local: options.local, idcs, mapping, order });

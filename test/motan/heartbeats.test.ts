@@ -167,6 +167,13 @@ describe('a Motan provider', () => {
     server.close();
   });
 
+  it('that has no port or no interface is refused at once, and not tried again', async () => {
+    const providers = start();
+    for (const odd of [url('rs.a', 0), createMotanUrl('motan', '127.0.0.1', 8002, '')])
+      await expect(providers.register(odd)).rejects.toMatchObject({ code: 'BAD_MOTAN_URL' });
+    expect(providers.status()).toEqual([]);
+  });
+
   it('registered twice is one', async () => {
     const providers = start();
     await Promise.all([providers.register(url('rs.a')), providers.register(url('rs.a'))]);

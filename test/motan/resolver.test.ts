@@ -477,9 +477,37 @@ describe('snapshots on disk', () => {
     const path = join(folder, 'rs.a.6379.json');
     await writeFile(path, (await readFile(path, 'utf8')).replace('"weight": 1', '"weight": 9'));
     for (const key of ['local/rs', 'b/rs', 'cloud/rs']) registry.fail(key);
-    await expect(start({ snapshotDir: folder }).ready(NAME, { timeoutMs: 150 })).rejects.toMatchObject({
-      code: 'PENDING',
-    });
+    const damaged = start({ snapshotDir: folder }).ready(NAME, { timeoutMs: 150 });
+    await expect(damaged).rejects.toMatchObject({ code: 'PENDING' });
+    await expect(damaged).rejects.toThrow('does not match its signature');
+  });
+
+  it('keep traffic where a command switched it, over a start with the registry down', async () => {
+    const groups = ['local/motanrpc_rs.a', 'local/motanrpc_rs.b', 'local/motanrpc_other'];
+    groups.forEach((key, at) => registry.set(key, listOf(servers(100 * (at + 1), 2))));
+    const mergeGroups = ['rs.b:3', 'other:1'];
+    commands.set('rs.a', JSON.stringify({ clientCommandList: [{ pattern: '*', mergeGroups }] }));
+    const options = {
+      topology: createTopology({ ...THREE, mapping: motanGroupMapping() }),
+      commands: ({ group }: { group: string }) => commands.source(group),
+      snapshotDir: folder,
+    };
+    const before = start(options);
+    await before.ready(NAME);
+    await until(() => before.resolve(NAME).idcs.at(-1)!.share === 0.25);
+    const known = before.resolve(NAME);
+    expect(shares(known)).toEqual({ a: 0, b: 0.75, cloud: 0, other: 0.25 });
+    await before.close();
+    for (const key of [...groups, 'local/motanrpc_rs.cloud']) registry.fail(key);
+    commands.fail('rs.a');
+    const after = start(options);
+    const stale = await after.ready(NAME);
+    expect(stale.state).toBe('stale');
+    expect([shares(stale), stale.servers]).toEqual([shares(known), known.servers]);
+    // What the registry says then counts, also that there is no command any more.
+    groups.forEach((key, at) => registry.set(key, listOf(servers(100 * (at + 1), 2))));
+    commands.set('rs.a', '');
+    await until(() => after.resolve(NAME).idcs[0]!.share === 1);
   });
 });
 

@@ -25,6 +25,7 @@ const SNAPSHOT: NameSnapshot = {
     { idc: 'a', servers: [{ ...provider(1), since: 5 }] },
     { idc: 'b', servers: [] },
   ],
+  command: '{"clientCommandList":[]}',
 };
 const path = (): string => join(folder, 'rs.a.6379.json');
 

@@ -28,6 +28,7 @@ describe('createTopology', () => {
 
   it.each<[string, Partial<TopologyOptions>]>([
     ['listed twice', { idcs: [{ name: 'a' }, { name: 'a' }] }],
+    ['names an IDC twice', { idcs: [{ name: 'a', fallback: ['b', 'b'] }, { name: 'b' }] }],
     ['not among those listed', { local: 'x' }],
     ['one label', { idcs: [{ name: 'a' }, { name: 'b.c' }] }],
     ['capacity factor', { idcs: [{ name: 'a', capacityFactor: 0 }] }],

@@ -3,6 +3,7 @@ import { isFields, parseReplyArray } from '../../discovery/reply-json.ts';
 import { UpsyncError } from '../../upstream/errors.ts';
 import { commandKeyOf } from '../service.ts';
 import { MAX_COMMAND_LENGTH, parseCommands } from './command.ts';
+import { commandProblems } from './evaluate.ts';
 
 /** What is stored of a group's commands. */
 export interface StoredCommand {
@@ -39,7 +40,9 @@ export async function writeCommand(
   text: string,
   options: { readonly signal: AbortSignal; readonly index?: number },
 ): Promise<void> {
-  const { commands, problems } = parseCommands(text);
+  const list = parseCommands(text);
+  const { commands } = list;
+  const problems = commandProblems(list);
   if (problems.length > 0 || commands.length === 0 || text.length > MAX_COMMAND_LENGTH)
     throw new UpsyncError(
       'BAD_COMMAND',

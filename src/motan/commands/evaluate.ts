@@ -83,6 +83,21 @@ export function planGroups({ path, group, commands, mixGroups }: CommandInput): 
   };
 }
 
+/**
+ * Everything in a group's commands that would have no effect here, and that breaks Motan's own clients: a pattern that cannot be
+ * read stops them from hearing of any change. Pure.
+ */
+export function commandProblems({ commands, problems }: CommandList): readonly RejectedEntry[] {
+  const found: RejectedEntry[] = [...problems];
+  for (const command of commands.filter(({ commandType }) => commandType === 0)) {
+    // Some patterns break only for a path that they do not cover, as the empty one.
+    covers(command, '', found);
+    mergedGroups(command, found);
+    routeRules(command, found);
+  }
+  return found;
+}
+
 /** Applies a group's commands to the servers known now: the same servers and weights as a Motan client. Pure. */
 export function evaluateCommands<T extends { readonly host: string }>(
   input: EvaluateInput<T>,

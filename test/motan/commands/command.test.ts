@@ -204,5 +204,15 @@ describe('commands in Consul', () => {
     const http = consulSources({ addresses: [registry.url] }).http();
     await expect(writeCommand(http, 'rs.a', '{', { signal })).rejects.toMatchObject({ code: 'BAD_COMMAND' });
     await expect(writeCommand(http, 'rs.a', '{}', { signal })).rejects.toThrow('no client command');
+    for (const [odd, where] of [
+      [{ pattern: 'a||b' }, 'pattern'],
+      [{ pattern: '(|a)' }, 'pattern'],
+      [{ pattern: '*', mergeGroups: [':'] }, 'mergeGroups[0]'],
+      [{ pattern: '*', routeRules: ['10.* 10.1.*'] }, 'routeRules[0]'],
+    ] as const)
+      await expect(
+        writeCommand(http, 'rs.a', text({ pattern: '*', mergeGroups: ['rs.b'] }, odd), { signal }),
+      ).rejects.toThrow(`clientCommandList[1].${where}`);
+    expect(await readCommand(http, 'rs.a', signal)).toBeUndefined();
   });
 });
