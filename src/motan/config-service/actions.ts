@@ -78,11 +78,18 @@ function namingActions({
     const service = required(call, 'service');
     const cluster = call.get('cluster');
     const registered = services.lookup(service, cluster);
-    if (registered !== undefined) return registered;
+    const isInUse = registered !== undefined && registered.working.length + registered.unreachable.length > 0;
+    if (isInUse) return registered;
     const name = nameOf(service, cluster);
-    if (name === undefined || resolver === undefined)
-      throw badRequest('there is no such service and cluster');
-    return nodesOf(await gate.resolve(resolver, name, readyTimeoutMs));
+    try {
+      // Registered once and left again: an empty cluster must not hide the servers of a name.
+      if (name !== undefined && resolver !== undefined)
+        return nodesOf(await gate.resolve(resolver, name, readyTimeoutMs));
+    } catch (error) {
+      if (registered === undefined || !isNoName(error)) throw error;
+    }
+    if (registered === undefined) throw badRequest('there is no such service and cluster');
+    return registered;
   };
   const shown = (call: Call, found: ServiceNodes, sign: string): Outcome => ({
     body: { service: call.get('service'), cluster: call.get('cluster'), sign, nodes: found },
@@ -208,6 +215,10 @@ function beat(call: Call, services: Services): readonly string[] {
       if (!services.heartbeat(words[0]!, words[1]!, words[2]!)) unknown.push(words.join(' '));
     }
   return unknown;
+}
+
+function isNoName(error: unknown): boolean {
+  return error instanceof UpsyncError && ['BAD_NAME', 'UNKNOWN_IDC'].includes(error.code);
 }
 
 function required(call: Call, parameter: string): string {

@@ -59,7 +59,7 @@ const REQUEST_MS = 10_000;
  * Serves a config service with the shapes of Weibo's Vintage, for clients that poll: `/naming/service` (lookup, lookupforupdate,
  * getsign, register, unregister, batchunregister, heartbeat), `/naming/admin` (add, update, get and delete service, add, get and
  * delete cluster), `/1/config/service` (lookup, lookupforupdate, getsign, getgroup, getkeys, register, unregister). A lookup with the present sign is answered 304. Services
- * that registered here come first, then names of the resolver: service `rs` with cluster `a/6379`.
+ * with nodes registered here come first, then names of the resolver: service `rs` with cluster `a/6379`.
  *
  * It has no password. Who may change something is said by `writers`; without them let it listen where only your services are.
  * @throws {UpsyncError} CONFIG_FILE, BAD_WRITER; what `listen` throws when the address is taken.

@@ -1,5 +1,5 @@
 import { UpsyncError } from '../../upstream/errors.ts';
-import { isIdcLabel } from '../name.ts';
+import { isIdcLabel, parseName } from '../name.ts';
 import { isTimeZone } from './zone-time.ts';
 
 /** A traffic plan that is in force at certain times. */
@@ -39,18 +39,24 @@ export function parsePlan(text: string): ScheduledPlan {
       'expected "evening: a 70, b 20 from 19:00 to 23:00 Asia/Shanghai", then "on mon-fri", "for rs", "priority 1" as wanted',
     );
   const [, name, weights, from, to, timeZone, rest] = match as unknown as string[];
-  const more = new Map(
+  const more = unique(
+    text,
     (rest ?? '')
       .trim()
       .match(/\S+\s+\S+/g)
-      ?.map((pair) => pair.split(/\s+/) as [string, string]),
+      ?.map((pair) => pair.split(/\s+/) as [string, string]) ?? [],
   );
   const days = more.get('on');
   const priority = more.get('priority');
   const target = more.get('for');
   return checkPlan({
     name: name!,
-    weights: Object.fromEntries(weights!.split(',').map((part) => readWeight(text, part))),
+    weights: Object.fromEntries(
+      unique(
+        text,
+        weights!.split(',').map((part) => readWeight(text, part)),
+      ),
+    ),
     from: from!,
     to: to!,
     timeZone: timeZone!,
@@ -65,7 +71,7 @@ export function parsePlan(text: string): ScheduledPlan {
  * @throws {UpsyncError} BAD_SCHEDULE naming what is wrong.
  */
 export function checkPlan(plan: ScheduledPlan): ScheduledPlan {
-  const { name, weights, from, to, timeZone, days, priority = 0 } = plan;
+  const { name, weights, from, to, timeZone, days, priority = 0, target = '*' } = plan;
   const values = Object.values(weights);
   minutesOf(name, from);
   minutesOf(name, to);
@@ -83,6 +89,11 @@ export function checkPlan(plan: ScheduledPlan): ScheduledPlan {
   )
     throw badPlan(name, 'days are 0 (Sunday) to 6, at least one');
   if (!Number.isInteger(priority)) throw badPlan(name, 'the priority is a whole number');
+  if (!isTarget(target))
+    throw badPlan(
+      name,
+      `${JSON.stringify(target)} is neither a resource nor a name: expected rs or rs.a.6379`,
+    );
   return Object.freeze({ ...plan, weights: Object.freeze({ ...weights }) });
 }
 
@@ -93,6 +104,23 @@ export function minutesOf(name: string, text: string): number {
   if (!(minutes <= 24 * 60) || Number(match![2]) > 59)
     throw badPlan(name, `${JSON.stringify(text)} is no time of a day: expected 00:00 to 24:00`);
   return minutes;
+}
+
+function isTarget(target: string): boolean {
+  // A resource has the grammar of a name's first part; any IDC and port make it a name.
+  const name = /\.\d+$/.test(target) ? target : `${target}.x.1`;
+  try {
+    return target === '*' || parseName(name, 'x') !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws {UpsyncError} BAD_SCHEDULE when something is said twice: which of the two is meant nobody can know. */
+function unique<T>(plan: string, entries: readonly (readonly [string, T])[]): ReadonlyMap<string, T> {
+  const twice = entries.find(([key], at) => entries.findIndex(([other]) => other === key) !== at);
+  if (twice !== undefined) throw badPlan(plan, `${JSON.stringify(twice[0])} is there twice`);
+  return new Map(entries);
 }
 
 function readWeight(plan: string, part: string): [string, number] {

@@ -60,7 +60,10 @@ async function serve(flags: DnsFlags, context: CliContext): Promise<void> {
 }
 
 function printWeek(flags: DnsFlags, context: CliContext): void {
-  const plans = plansOf(yamlOf(flags));
+  const yaml = yamlOf(flags);
+  // Where the file does not list the IDCs only the registry knows them, and nothing is asked here.
+  const idcs = flags.idcs === undefined ? yaml?.data.motan?.idcs?.map(({ name }) => name) : undefined;
+  const plans = plansOf(yaml, idcs && new Set(idcs));
   if (plans.length === 0) context.stdout('no traffic plans are configured\n');
   else context.stdout(formatUpcoming(plans, Date.now(), plans[0]!.timeZone));
 }

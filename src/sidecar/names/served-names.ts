@@ -58,7 +58,7 @@ export class ServedNames {
     const old = this.#opened;
     const opened = old !== undefined && before?.key === wanted.key ? old : await this.#open(yaml);
     try {
-      plansOf(yaml, opened.topology);
+      plansOf(yaml, new Set(opened.topology.idcs.keys()));
       if (opened !== old) this.#use(opened);
       await this.#serve(wanted);
     } catch (error) {

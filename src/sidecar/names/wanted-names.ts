@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { CONFIG_SERVICE_DEFAULTS, type ConfigServiceOptions } from '../../motan/config-service/server.ts';
+import { IDC_PLACEHOLDER } from '../../motan/name.ts';
 import { DNS_DEFAULTS, type DnsServerOptions } from '../../motan/dns/server.ts';
 import { parsePlan, type ScheduledPlan } from '../../motan/schedule/plan.ts';
-import type { Topology } from '../../motan/topology.ts';
 import { errorText } from '../../upstream/errors.ts';
 import { ConfigError, ConfigErrors } from '../../upsync/config-error.ts';
 import type { NameFlags } from '../open-names.ts';
@@ -64,18 +64,21 @@ export function wantedNames(yaml: YamlFile | undefined, flags: ServeFlags, dnsAl
   };
 }
 
-/** The traffic plans of a configuration. @throws {ConfigErrors} CONFIG_INVALID with the line of every mistake. */
-export function plansOf(yaml: YamlFile | undefined, topology?: Topology): readonly ScheduledPlan[] {
+/**
+ * The traffic plans of a configuration; with `idcs` none may speak of another one.
+ * @throws {ConfigErrors} CONFIG_INVALID with the line of every mistake.
+ */
+export function plansOf(yaml: YamlFile | undefined, idcs?: ReadonlySet<string>): readonly ScheduledPlan[] {
   const errors: ConfigError[] = [];
   const plans: ScheduledPlan[] = [];
   for (const [at, text] of (yaml?.data.schedules ?? []).entries()) {
     try {
       const plan = parsePlan(text);
       if (plans.some(({ name }) => name === plan.name)) throw new Error(`plan "${plan.name}" is there twice`);
-      const unknown = topology && Object.keys(plan.weights).find((idc) => !topology.idcs.has(idc));
+      const unknown = idcs && idcsNamedBy(plan).find((idc) => !idcs.has(idc));
       if (unknown !== undefined)
         throw new Error(
-          `plan "${plan.name}" names ${JSON.stringify(unknown)}, which is none of the IDCs: ${[...topology!.idcs.keys()].join(', ')}`,
+          `plan "${plan.name}" names ${JSON.stringify(unknown)}, which is none of the IDCs: ${[...idcs!].join(', ')}`,
         );
       plans.push(plan);
     } catch (error) {
@@ -85,6 +88,11 @@ export function plansOf(yaml: YamlFile | undefined, topology?: Topology): readon
   }
   if (errors.length > 0) throw new ConfigErrors(errors);
   return plans;
+}
+
+function idcsNamedBy({ weights, target = '*' }: ScheduledPlan): readonly string[] {
+  const own = /\.([^.]+)\.\d+$/.exec(target.toLowerCase())?.[1];
+  return [...Object.keys(weights), ...(own === undefined || own === IDC_PLACEHOLDER ? [] : [own])];
 }
 
 function listenOf(

@@ -78,6 +78,26 @@ describe('lookups of names', () => {
     expect(hosts((await client.get(poll + sign)).body.body.nodes.working)).toEqual(['10.0.0.9:6379']);
   });
 
+  it('shows registered nodes before those of a name, and the name again when they are gone', async () => {
+    const { client } = await withNames([provider(1)]);
+    const lookup = async (service: string, cluster: string) => {
+      const { body } = await client.get(`${NAMING}lookup&service=${service}&cluster=${cluster}`);
+      return hosts([...body.body.nodes.working, ...body.body.nodes.unreachable]);
+    };
+    for (const [service, cluster, after] of [
+      ['rs', 'a/6379', ['10.0.0.1:6379']],
+      ['rs', 'elsewhere/6379', []],
+      ['r_s', 'a/6379', []],
+      ['rs', 'com.x.Y/service', []],
+    ] as const) {
+      const form = { service, cluster, node: '10.9.9.9:1' };
+      await client.post(`${NAMING}register`, form);
+      expect(await lookup(service, cluster)).toEqual(['10.9.9.9:1']);
+      await client.post(`${NAMING}unregister`, form);
+      expect(await lookup(service, cluster)).toEqual(after);
+    }
+  });
+
   it.each([
     ['a missing service', `${NAMING}lookup`, 400],
     ['a service nobody knows', `${NAMING}lookup&service=x&cluster=y`, 400],

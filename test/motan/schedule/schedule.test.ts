@@ -37,6 +37,10 @@ describe('parsePlan', () => {
     ['x: a from 19:00 to 23:00 UTC', 'is no weight'],
     ['x: a 1 from 19:00 to 23:00 UTC on someday', 'are no days'],
     ['x: a 1 from 19:00 to 23:00 UTC priority high', 'whole number'],
+    ['x: a 1, b 1, A 2 from 19:00 to 23:00 UTC', '"a" is there twice'],
+    ['x: a 1 from 19:00 to 23:00 UTC on mon on tue', '"on" is there twice'],
+    ['x: a 1 from 19:00 to 23:00 UTC for rs.a.99999', '"rs.a.99999" is neither'],
+    ['x: a 1 from 19:00 to 23:00 UTC for r_s', '"r_s" is neither'],
   ])('says what is wrong with %s', (text, reason) => {
     expect(() => parsePlan(text)).toThrow(reason);
   });

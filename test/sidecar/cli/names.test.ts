@@ -111,6 +111,16 @@ describe('upsync dns', () => {
     expect(week.text).toMatch(/all names, times of UTC\n.*always: a 70, b 30/);
   });
 
+  it.each([
+    ['b 1 from 03:00 to 04:00 UTC', 'names "b", which is none of the IDCs: a'],
+    ['a 1 from 03:00 to 04:00 UTC for rs.b.6379', 'names "b", which is none of the IDCs: a'],
+  ])('does not print a week of %s, which could never be followed', async (plan, reason) => {
+    const text = `motan: { local: a, idcs: [{ name: a }] }\nschedules: ["night: ${plan}"]`;
+    const conf = path.join(scratchFolder({ 'upsync.yaml': text }), 'upsync.yaml');
+    const week = await output('dns', '-c', conf, '--dry-run');
+    expect(week).toMatchObject({ code: 1, text: expect.stringContaining(reason) as string });
+  });
+
   it('says who holds the port', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
