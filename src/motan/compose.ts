@@ -71,7 +71,7 @@ export function compose(input: ComposeInput): Composed {
   return {
     name,
     state: overallState(states),
-    reasons: Object.freeze(reasons),
+    reasons: Object.freeze(reasons.map((reason) => Object.freeze(reason))),
     servers: Object.freeze(ranking.servers),
     idcs: Object.freeze(idcs),
     staleSince: since.length === 0 ? undefined : Math.min(...since),

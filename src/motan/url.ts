@@ -25,6 +25,26 @@ const MAX_URL = 65_536;
 // `codec` is dropped by Motan before it registers, `refreshTimestamp` whenever it writes a URL.
 const NOT_WRITTEN = new Set(['codec', 'refreshTimestamp']);
 
+/** Parameters that are shared by everybody who was told of a provider: to change them is an error, also without a type checker. */
+class FixedParameters extends Map<string, string> {
+  constructor(entries: Iterable<readonly [string, string]>) {
+    super();
+    for (const [name, value] of entries) super.set(name, value);
+  }
+
+  override set(): never {
+    throw new TypeError('a Motan URL never changes; withParameters gives another one');
+  }
+
+  override delete(): never {
+    return this.set();
+  }
+
+  override clear(): never {
+    return this.set();
+  }
+}
+
 /** A Motan URL from its parts. */
 export function createMotanUrl(
   protocol: string,
@@ -34,7 +54,7 @@ export function createMotanUrl(
   parameters: Readonly<Record<string, string>> | Iterable<readonly [string, string]> = {},
 ): MotanUrl {
   const entries = Symbol.iterator in parameters ? parameters : Object.entries(parameters);
-  return Object.freeze({ protocol, host, port, path, parameters: new Map(entries) });
+  return Object.freeze({ protocol, host, port, path, parameters: new FixedParameters(entries) });
 }
 
 /**
@@ -54,7 +74,7 @@ export function parseMotanUrl(text: string): MotanUrl {
   if (place === null) throw badUrl(text, 'the host or the port is not usable (IPv6 is unknown to Motan)');
   const port = Number(place[2] ?? 0);
   if (port > 65535) throw badUrl(text, 'the port is above 65535');
-  return Object.freeze({ protocol: protocol!, host: place[1]!, port, path, parameters });
+  return createMotanUrl(protocol!, place[1]!, port, path, parameters);
 }
 
 /**
@@ -100,7 +120,7 @@ export function withParameters(
     if (value === undefined) parameters.delete(name);
     else parameters.set(name, value);
   }
-  return Object.freeze({ ...url, parameters });
+  return createMotanUrl(url.protocol, url.host, url.port, url.path, parameters);
 }
 
 /**

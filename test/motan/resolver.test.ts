@@ -6,6 +6,7 @@ import type { Provider, ProviderList } from '../../src/motan/provider.ts';
 import type { Resolution, Resolver } from '../../src/motan/resolution.ts';
 import { createResolver, type ResolverOptions } from '../../src/motan/resolver.ts';
 import { createTopology, motanGroupMapping, type TopologyOptions } from '../../src/motan/topology.ts';
+import { createMotanUrl } from '../../src/motan/url.ts';
 import { provider } from '../helpers/motan-providers.ts';
 import { listOf, MemoryRegistry, queryKey, until } from '../helpers/motan-registry.ts';
 
@@ -70,6 +71,23 @@ describe('resolve', () => {
       share: 0.25,
     });
     expect(resolution.servers.at(-1)).toMatchObject({ idc: 'cloud', rank: 2, weight: 16, share: 0 });
+  });
+
+  it('is frozen to the bottom', async () => {
+    const motan = createMotanUrl('motan', '10.0.0.1', 6379, 'com.x.Y', { group: 'rs.a' });
+    registry.set('local/rs', listOf([provider(1, { motan }), provider(2, { health: 'critical' })]));
+    registry.fail('b/rs');
+    const resolution = await start().ready(NAME);
+    expect(resolution.reasons).not.toEqual([]);
+    const loose = (value: unknown, path: string): string[] => {
+      if (typeof value !== 'object' || value === null || value instanceof Map) return [];
+      const inner = Object.entries(value).flatMap(([name, field]) => loose(field, `${path}.${name}`));
+      return Object.isFrozen(value) ? inner : [path, ...inner];
+    };
+    expect(loose(resolution, 'resolution')).toEqual([]);
+    const parameters = resolution.servers[0]!.motan!.parameters as Map<string, string>;
+    expect(() => parameters.set('group', 'other')).toThrow('never changes');
+    expect(() => parameters.clear()).toThrow('never changes');
   });
 
   it('is synchronous and gives the same frozen object until something changes', async () => {
