@@ -6,6 +6,7 @@ import { type Logger, SILENT } from '../upstream/logger.ts';
 import { candidates, chooseServer, RecentFailures, type ResourceRole } from './connect/choose.ts';
 import { isReachable, PROBE_MS } from './connect/connect.ts';
 import { MovingConnection } from './connect/moving-connection.ts';
+import { ReaderHome } from './connect/reader-home.ts';
 import type { Resolution, ResolvedServer, Resolver } from './resolution.ts';
 
 export interface RedisConnectorOptions {
@@ -78,6 +79,7 @@ class Connector {
   readonly #options: RedisConnectorOptions;
   readonly #failures: RecentFailures;
   readonly #redis: RedisOptions;
+  readonly #home: ReaderHome;
   #attempt: AbortController | undefined;
   #current: MovingConnection | undefined;
 
@@ -93,6 +95,7 @@ class Connector {
     this.#options = options;
     this.#failures = failures;
     this.#redis = redis;
+    this.#home = new ReaderHome(options.random ?? Math.random);
   }
 
   /** Part of ioredis's contract: called with the server's INFO; any server will do. */
@@ -122,6 +125,7 @@ class Connector {
       random: this.#options.random ?? Math.random,
       failures: this.#failures,
       logger: this.#options.logger ?? SILENT,
+      home: this.#home,
     });
     connection.stream.once('error', (error) => (this.firstError = error));
     this.#current = connection;
@@ -161,7 +165,11 @@ class Connector {
   async #pick(resolution: Resolution): Promise<ResolvedServer | undefined> {
     const { random = Math.random } = this.#options;
     for (;;) {
-      const server = chooseServer(resolution, this.#role, this.#hasFailed, random);
+      const home = this.#role === 'reader' ? this.#home.in(resolution) : undefined;
+      const server =
+        home !== undefined && !this.#hasFailed(home.address)
+          ? home
+          : chooseServer(resolution, this.#role, this.#hasFailed, random);
       if (server === undefined || !this.#failures.isTroubled || this.#hasFailed(server.address))
         return server;
       if (await isReachable(server, PROBE_MS)) return server;

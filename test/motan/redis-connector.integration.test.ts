@@ -124,6 +124,24 @@ describe('redisConnector', () => {
     expect(count('a')).toBeGreaterThan(count('cloud'));
   });
 
+  it('moves as many readers as a plan asks for, and back, and gives a server that returns its part', async () => {
+    const readers = Array.from({ length: 100 }, () => client({ role: 'reader', avoidMs: 300 }));
+    const count = async (idc: Idc): Promise<number> => {
+      const places = await Promise.all(readers.map(where));
+      return places.filter((place) => place === HOSTS[idc]).length;
+    };
+    expect(await count('a')).toBe(100);
+    resolver.plan('*', { weights: { a: 50, b: 50 }, reason: 'evening' });
+    // Five standard deviations of a binomial with n = 100.
+    await expect.poll(async () => Math.abs((await count('b')) - 50)).toBeLessThan(25);
+    await servers.b.kill();
+    await expect.poll(() => count('a')).toBe(100);
+    await startRedis(HOSTS.b, port);
+    await expect.poll(async () => Math.abs((await count('b')) - 50)).toBeLessThan(25);
+    resolver.plan('*', undefined);
+    await expect.poll(() => count('a')).toBe(100);
+  });
+
   it('ends for good when the client is closed, also while it waits for a server', async () => {
     const redis = client();
     await where(redis);

@@ -3,6 +3,7 @@ import type { Logger } from '../../upstream/logger.ts';
 import type { Resolution, ResolvedServer, Resolver, Subscription } from '../resolution.ts';
 import { candidates, chooseServer, type RecentFailures, type ResourceRole } from './choose.ts';
 import { isReachable, PROBE_MS } from './connect.ts';
+import type { ReaderHome } from './reader-home.ts';
 
 /** A connection on which nothing came or went for this long has nothing under way. Milliseconds. */
 const QUIET_MS = 20;
@@ -18,6 +19,8 @@ export interface MovingOptions {
   readonly random: () => number;
   readonly failures: RecentFailures;
   readonly logger: Logger;
+  /** Where the client belongs when it is a reader; it outlives the connection. */
+  readonly home: ReaderHome;
 }
 
 /** One stream to one server, ended when the ranking wants the client elsewhere. */
@@ -63,29 +66,39 @@ export class MovingConnection {
     void this.#consider();
   }
 
+  readonly #hasFailed = (address: string): boolean => this.#options.failures.has(address, performance.now());
+
   // A better server is tried before the connection is given up for it: the registry may be the last to know that it is dead.
   async #consider(): Promise<void> {
-    const { role, failures, random, avoidMs } = this.#options;
+    const { failures, avoidMs } = this.#options;
     const { address } = this.#server;
     if (this.#isConsidering || this.#isEnding || !this.#isConnected) return;
     this.#isConsidering = true;
     clearTimeout(this.#recheck);
-    let target: ResolvedServer | undefined;
     for (;;) {
-      const hasFailed = (other: string): boolean => failures.has(other, performance.now());
-      target = chooseServer(this.#resolution!, role, hasFailed, random, address);
-      if (target === undefined || target.address === address || hasFailed(target.address)) break;
+      const target = this.#target();
+      if (target === undefined || target.address === address || this.#hasFailed(target.address)) break;
       if (await isReachable(target, PROBE_MS)) return this.#move(target);
       failures.add(target.address, performance.now());
       if (this.#isEnding) return;
     }
     this.#isConsidering = false;
-    const best = candidates(this.#resolution!, role, random);
-    const isBest =
-      role === 'writer' ? best[0]?.address === address : best.some((one) => one.address === address);
-    if (isBest) return;
+    if (this.#best?.address === address) return;
     this.#recheck = setTimeout(() => void this.#consider(), avoidMs);
     this.#recheck.unref();
+  }
+
+  #target(): ResolvedServer | undefined {
+    const { role, random } = this.#options;
+    const best = this.#best;
+    if (role === 'reader' && best !== undefined && !this.#hasFailed(best.address)) return best;
+    return chooseServer(this.#resolution!, role, this.#hasFailed, random, this.#server.address);
+  }
+
+  /** Where the client would be if every server could be reached. */
+  get #best(): ResolvedServer | undefined {
+    const { role, random, home } = this.#options;
+    return role === 'reader' ? home.in(this.#resolution!) : candidates(this.#resolution!, role, random)[0];
   }
 
   #move(target: ResolvedServer): void {
