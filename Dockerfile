@@ -1,5 +1,5 @@
 # nginx of Debian, unpatched, with Upsync in front of it. The only thing to add is a configuration:
-#     docker run -v ./nginx.conf:/etc/nginx/nginx.conf:ro -p 80:80 upsync
+#     docker run -v ./nginx.conf:/etc/nginx/nginx.conf:ro -v upsync:/var/lib/upsync -p 80:80 upsync
 
 FROM node:22-bookworm-slim AS build
 WORKDIR /src
@@ -10,20 +10,23 @@ COPY scripts scripts
 COPY docs docs
 COPY examples examples
 COPY src src
-RUN mkdir /pack && npm pack --pack-destination /pack
+# The package as it is published, with its dependencies in the versions of the lock file: those the tests ran with.
+RUN mkdir /pack /opt/upsync \
+  && npm pack --pack-destination /pack \
+  && tar -xzf /pack/upsync-*.tgz -C /opt/upsync --strip-components=1 \
+  && npm prune --omit=dev --no-audit --no-fund \
+  && mv node_modules /opt/upsync/
 
 FROM node:22-bookworm-slim
+# /var/lib/upsync is for dump files (upsync_dump_path): on a volume they outlive the container.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends nginx libnginx-mod-http-lua \
   && rm -rf /var/lib/apt/lists/* \
   && ln -sf /dev/stdout /var/log/nginx/access.log \
-  && ln -sf /dev/stderr /var/log/nginx/error.log
-WORKDIR /opt/upsync
-COPY --from=build /pack /pack
-RUN npm install --no-audit --no-fund /pack/upsync-*.tgz \
-  && rm -r /pack \
-  && npm cache clean --force \
-  && ln -s /opt/upsync/node_modules/.bin/upsync /usr/local/bin/upsync
+  && ln -sf /dev/stderr /var/log/nginx/error.log \
+  && mkdir /var/lib/upsync
+COPY --from=build /opt/upsync /opt/upsync
+RUN ln -s /opt/upsync/dist/sidecar/main.js /usr/local/bin/upsync
 ENV NODE_ENV=production UPSYNC_LOG_FORMAT=json
 EXPOSE 80
 # nginx's graceful end: what is under way is finished first.

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-// There is no Docker engine where the tests run: this reads the Dockerfile instead of building it.
+// There is no container engine where the tests run: this reads the Dockerfile instead of building it.
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const read = (name: string): string => readFileSync(path.join(ROOT, name), 'utf8');
@@ -39,7 +39,7 @@ describe('the Dockerfile', () => {
     expect(the('FROM')).toEqual(['node:22-bookworm-slim AS build', 'node:22-bookworm-slim']);
     const last = steps.slice(steps.findLastIndex(({ word }) => word === 'FROM'));
     expect(last.filter(({ word }) => word === 'COPY').map(({ rest }) => rest)).toEqual([
-      '--from=build /pack /pack',
+      '--from=build /opt/upsync /opt/upsync',
     ]);
   });
 
@@ -68,10 +68,23 @@ describe('the Dockerfile', () => {
     const { bin } = JSON.parse(read('package.json')) as { bin: { upsync: string } };
     expect(packed).toContain(path.normalize(bin.upsync));
     expect(packed).toContain('dist/lua/upsync.lua');
+    expect(the('RUN').at(-1)).toBe(`ln -s /opt/upsync/${path.normalize(bin.upsync)} /usr/local/bin/upsync`);
     expect(the('ENTRYPOINT')).toEqual(['["upsync"]']);
     expect(the('CMD')).toEqual([`["nginx", "-g", "daemon off;"]`]);
     expect(the('STOPSIGNAL')).toEqual(['SIGQUIT']);
     expect(the('HEALTHCHECK')[0]).toMatch(/CMD \["upsync", "show"\]$/);
+  });
+
+  it('installs the versions of the lock file, since whatever is newer was not tested', () => {
+    const run = the('RUN').join(' && ');
+    expect(run).toContain('npm ci ');
+    expect(run).toContain('npm prune --omit=dev ');
+    expect(run).not.toContain('npm install');
+  });
+
+  it('has the folder that the examples keep their dump files in', () => {
+    expect(read('README.md')).toContain('upsync_dump_path /var/lib/upsync/');
+    expect(the('RUN').at(-2)).toContain('mkdir /var/lib/upsync');
   });
 
   it('holds no secret', () => {
