@@ -246,14 +246,15 @@ export class Delivery {
         count: upstreams.length,
         code: failure.error.code,
         error: failure.error.message,
-        next: 'the old list stays in use, trying again',
+        next: 'what was there before stays there, trying again',
       },
       'apply_failed',
     );
   }
 
   async #compare(): Promise<void> {
-    if (this.#checking || this.#closed || !this.target.reports) return;
+    // An nginx without any upstream of ours has no control socket either: nothing is missing.
+    if (this.#checking || this.#closed || !this.target.reports || this.#slots.size === 0) return;
     this.#checking = true;
     for (const slot of this.#slots.values()) slot.asked = slot.attempts;
     try {

@@ -255,6 +255,17 @@ describe('the check each second', () => {
     await turn(1000);
     expect(delivery.status('a').error).toBeUndefined();
   });
+
+  test('does not look for a target that has nothing to hold', async () => {
+    const target = new FakeNginx();
+    target.failure = new Error('connect ENOENT');
+    const delivery = deliver(target);
+    await turn(5000);
+    expect(logger.events()).toEqual([]);
+    delivery.put(list('a', 3));
+    await turn(1000);
+    expect(logger.events()).toContain('target_unreachable');
+  });
 });
 
 test('a removed upstream is left alone, with a failed attempt behind it too', async () => {
