@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Balancer, Peer, PickRequest } from '../../balancer/balancer.ts';
 import { UpsyncError } from '../../upstream/errors.ts';
 import { failureChannel, pickChannel } from './channels.ts';
-import { conditionOfError, NextUpstream } from './next-upstream.ts';
+import { conditionOfError, isRefusedStream, NextUpstream } from './next-upstream.ts';
 
 /** What an attempt needs of the dispatcher it belongs to. */
 export interface AttemptHost {
@@ -14,6 +14,8 @@ export interface AttemptHost {
   /** No further server after so many milliseconds; 0 means no limit. */
   readonly nextTimeoutMs: number;
   readonly balancer: Balancer;
+  /** True once no further server may be asked. */
+  readonly destroyed: boolean;
   /** Filled in for each pick; a balancer keeps nothing of it. */
   readonly pickRequest: PickRequest;
   /** The pool of one server for one origin. */
@@ -115,11 +117,12 @@ export abstract class Attempt {
     this.#end(false, '');
   }
 
-  /** The attempt broke; true when the next server was asked. `sent`: the request may have reached the server. */
-  protected broken(error: Error, sent: boolean): boolean {
+  /** The attempt broke; true when the next server was asked. `begun`: sending had begun, so a body may be used up. */
+  protected broken(error: Error, begun: boolean): boolean {
     const condition = this.#headersAt > 0 ? undefined : conditionOfError(error);
     this.#end(condition !== undefined, error.message);
-    if (condition === undefined || (sent && !isRepeatable(this.#options.body))) return false;
+    if (condition === undefined || (begun && !isRepeatable(this.#options.body))) return false;
+    const sent = begun && !isRefusedStream(error);
     if (!this.#host.nextUpstream.allowsError(condition, this.#options.method, sent)) return false;
     if (!this.#mayGoOn()) return false;
     this.#goOn();
@@ -127,8 +130,8 @@ export abstract class Attempt {
   }
 
   #mayGoOn(): boolean {
-    if (this.#triesLeft <= 0) return false;
-    const { nextTimeoutMs } = this.#host;
+    const { nextTimeoutMs, destroyed } = this.#host;
+    if (destroyed || this.#triesLeft <= 0) return false;
     return nextTimeoutMs === 0 || performance.now() - this.#requestedAt < nextTimeoutMs;
   }
 

@@ -46,6 +46,19 @@ export function conditionOfError(error: unknown): 'error' | 'timeout' | 'invalid
   return code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' ? 'invalid_header' : 'error';
 }
 
+// Header frames, the first of a request, have type 1.
+const UNSENT_FRAME = '"frameError" received - type 1,';
+
+/**
+ * True when an h2 server surely did nothing with the request: it refused the stream, which promises just that
+ * (RFC 9113, 8.7), or it said GOAWAY before the request was on its way.
+ */
+export function isRefusedStream(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  if (code === 'UND_ERR_INFO') return error.message.includes(UNSENT_FRAME);
+  return code === 'ERR_HTTP2_STREAM_ERROR' && error.message.includes('NGHTTP2_REFUSED_STREAM');
+}
+
 /** Decides about the next server; built once per dispatcher, asked only when an attempt did not go well. */
 export class NextUpstream {
   readonly #conditions: ReadonlySet<string>;

@@ -1,5 +1,6 @@
 import { buildConnector, Pool } from 'undici';
 import { parseAddress } from '../../upstream/address.ts';
+import { finishOnGoaway } from './h2-goaway.ts';
 
 /** Options for the connection pool of each server; undici's own, less what the dispatcher decides itself. */
 export type PoolOptions = Omit<Pool.Options, 'connect' | 'factory' | 'socketPath'> & {
@@ -19,6 +20,8 @@ export class ServerPools {
   readonly #options: PoolOptions;
   readonly #connect: buildConnector.connector;
   readonly #pools = new Map<string, Pool>();
+  /** Those that get nothing new, and end with what they have. */
+  readonly #leaving = new Map<Pool, Promise<void>>();
   readonly #emit: (event: PoolEvent, args: readonly unknown[]) => void;
   #lastOrigin: unknown;
   #lastPool: Pool | undefined;
@@ -46,19 +49,37 @@ export class ServerPools {
 
   /** Lets requests under way end, then closes the connections. */
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+    for (const [origin, pool] of this.#pools) this.#leave(origin, pool);
+    await Promise.all(this.#leaving.values());
   }
 
+  /** Ends requests under way with the error. */
   async destroy(error: Error | null): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy(error)));
+    const pools = [...this.#pools.values(), ...this.#leaving.keys()];
+    this.#pools.clear();
+    await Promise.all(pools.map((pool) => pool.destroy(error)));
   }
 
   #open(origin: string): Pool {
     const pool = new Pool(origin, { ...this.#options, connect: this.#connect });
     for (const event of POOL_EVENTS)
       pool.on(event as 'drain', (...args: unknown[]) => this.#emit(event, args));
+    if (this.#options.allowH2 === true)
+      pool.on('connect', (_origin, targets) =>
+        finishOnGoaway(targets.at(-1)!, () => this.#leave(origin, pool)),
+      );
     this.#pools.set(origin, pool);
     return pool;
+  }
+
+  #leave(origin: string, pool: Pool): void {
+    if (this.#pools.get(origin) !== pool) return;
+    this.#pools.delete(origin);
+    this.#lastPool = undefined;
+    this.#leaving.set(
+      pool,
+      pool.close().finally(() => this.#leaving.delete(pool)),
+    );
   }
 }
 

@@ -48,9 +48,10 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
   readonly description: string;
   readonly #options: DispatcherOptions;
   readonly #balancing: BalancerOptions;
-  readonly #host: AttemptHost & { balancer: Balancer };
+  readonly #host: AttemptHost & { balancer: Balancer; destroyed: boolean };
   readonly #pools = new Map<string, ServerPools>();
-  readonly #leaving = new Set<Promise<void>>();
+  /** Pools of servers that left the list, and all of them while the dispatcher closes. */
+  readonly #leaving = new Map<ServerPools, Promise<void>>();
   readonly #keyOf: ((options: Dispatcher.DispatchOptions) => string) | undefined;
   readonly #defaultOrigin: string;
   #version = 0;
@@ -71,6 +72,7 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
       maxTries: options.nextUpstreamTries ?? 0,
       nextTimeoutMs: options.nextUpstreamTimeoutMs ?? 0,
       balancer: createBalancer(this.#balancing, options.servers ?? []),
+      destroyed: false,
       pickRequest: { now: 0, key: '', tried: [], lastResort: true },
       poolOf: (address, origin) => this.#poolOf(address, origin),
     };
@@ -83,11 +85,11 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
 
   /** True once `close` or `destroy` was called. */
   get closed(): boolean {
-    return this.#closing !== undefined || this.#destroying !== undefined;
+    return this.#closing !== undefined || this.destroyed;
   }
 
   get destroyed(): boolean {
-    return this.#destroying !== undefined;
+    return this.#host.destroyed;
   }
 
   /** Puts a new list to work for the next request. Connections to servers that stay are kept. */
@@ -128,6 +130,7 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
   override destroy(error: Error | null, callback: () => void): void;
   override destroy(first?: Error | null | (() => void), second?: () => void): Promise<void> | void {
     const error = typeof first === 'function' ? null : (first ?? null);
+    this.#host.destroyed = true;
     this.#destroying ??= this.#destroyAll(error);
     return settle(this.#destroying, typeof first === 'function' ? first : second);
   }
@@ -160,20 +163,24 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
 
   #retire(address: string, pools: ServerPools): void {
     this.#pools.delete(address);
-    const leaving = pools.close().finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
+    this.#leaving.set(
+      pools,
+      pools.close().finally(() => this.#leaving.delete(pools)),
+    );
   }
 
   async #closeAll(): Promise<void> {
-    for (const [address, pools] of this.#pools) this.#retire(address, pools);
-    await Promise.all(this.#leaving);
+    do {
+      for (const [address, pools] of this.#pools) this.#retire(address, pools);
+      await Promise.all(this.#leaving.values());
+      // A request that failed meanwhile may have gone on to another server.
+    } while (this.#pools.size > 0);
   }
 
   async #destroyAll(error: Error | null): Promise<void> {
-    const pools = [...this.#pools.values()];
+    const pools = [...this.#pools.values(), ...this.#leaving.keys()];
     this.#pools.clear();
     await Promise.all(pools.map((each) => each.destroy(error)));
-    await Promise.all(this.#leaving);
   }
 }
 
