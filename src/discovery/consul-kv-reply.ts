@@ -161,8 +161,12 @@ function member(item: Readonly<Record<string, unknown>>, name: string): unknown 
   return Object.entries(item).find(([other]) => other.toLowerCase() === lower)?.[1];
 }
 
-function decodeValue(raw: string | null): string {
-  return raw === null ? '' : Buffer.from(raw, 'base64').toString('utf8');
+/** What is not base64 means the same as no value, as in nginx-upsync-module: all defaults, and a report. */
+function decodeValue(raw: string | null): string | undefined {
+  if (raw === null) return '';
+  const digits = raw.replace(/=.*$/s, '');
+  if (/[^A-Za-z0-9+/]/.test(digits) || digits.length % 4 === 1) return undefined;
+  return Buffer.from(digits, 'base64').toString('utf8');
 }
 
 /** The list that some entries of a reply make. */

@@ -10,9 +10,9 @@ export const NO_SERVER: ReadEntry = Object.freeze({ server: undefined, rejected:
  * everything from `unix:` on. The path before it is not compared with an upstream's name, and folders in between are
  * allowed, because the registry's own prefix match decides what belongs to a list. Folder keys are passed over.
  * Source: nginx-upsync-module, `ngx_http_upsync_check_key`; beyond it IPv6, host names and unix sockets are taken.
- * @param value gives the decoded value; asked only when the address is usable.
+ * @param value gives the decoded value, undefined when it cannot be decoded; asked only when the address is usable.
  */
-export function readKvEntry(key: string, value: () => string): ReadEntry {
+export function readKvEntry(key: string, value: () => string | undefined): ReadEntry {
   if (key.endsWith('/')) return NO_SERVER;
   const where = safeText(key);
   const unix = key.indexOf('/unix:/');
@@ -24,6 +24,11 @@ export function readKvEntry(key: string, value: () => string): ReadEntry {
   const address = key.slice(slash + 1);
   const problem = addressProblem(address, where);
   if (problem) return { server: undefined, rejected: [problem] };
-  const { attributes, problems } = readJsonAttributes(value(), where);
+  const text = value();
+  if (text === undefined) {
+    const reason = 'the value is not base64; the server is used with default attributes';
+    return { server: createServer(address), rejected: [{ where, code: 'BAD_JSON', reason }] };
+  }
+  const { attributes, problems } = readJsonAttributes(text, where);
   return { server: createServer(address, attributes), rejected: problems };
 }

@@ -51,16 +51,16 @@ export function isHostName(text: string): boolean {
 }
 
 function parsePort(text: string): number | undefined {
-  if (!/^\d{1,5}$/.test(text)) return undefined;
+  if (!/^\d{1,10}$/.test(text)) return undefined;
   const port = Number(text);
   return port >= 1 && port <= 65535 ? port : undefined;
 }
 
-// nginx-upsync-module takes octets with leading zeros verbatim (`010.0.0.21`); the identity stays the text as given.
+// nginx-upsync-module takes octets and ports with leading zeros verbatim (`010.0.0.21`); the identity stays the text as given.
 function isDottedQuad(host: string): boolean {
   return (
     isIPv4(host) ||
-    (/^\d{1,3}(\.\d{1,3}){3}$/.test(host) && host.split('.').every((octet) => Number(octet) <= 255))
+    (/^\d{1,10}(\.\d{1,10}){3}$/.test(host) && host.split('.').every((octet) => Number(octet) <= 255))
   );
 }
 

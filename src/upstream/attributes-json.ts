@@ -1,6 +1,6 @@
 import { MAX_DURATION_MS, parseDuration } from './duration.ts';
 import type { RejectedEntry } from './errors.ts';
-import { parseJsonPrefix } from './json-prefix.ts';
+import { parseLooseJson } from './loose-json.ts';
 import { MAX_COUNT, type ServerAttributes } from './server-line.ts';
 import { MAX_WEIGHT } from './server-type.ts';
 import { SERVER_DEFAULTS } from './server.ts';
@@ -35,7 +35,7 @@ export function readJsonAttributes(text: string, where: string): ReadAttributes 
     return refuse('VALUE_TOO_LONG', `the value is longer than ${MAX_VALUE_LENGTH} characters`);
   let value: unknown;
   try {
-    value = parseJsonPrefix(text);
+    value = parseLooseJson(text);
   } catch {
     return refuse('BAD_JSON', 'the value is not JSON');
   }

@@ -1,4 +1,4 @@
-import { parseDuration } from '../upstream/duration.ts';
+import { MAX_DURATION_MS, nginxTime } from '../upstream/duration.ts';
 import { UpsyncError } from '../upstream/errors.ts';
 import { nearestName } from './nearest-name.ts';
 
@@ -95,19 +95,14 @@ export class DirectiveParameters {
     return value === 'on';
   }
 
-  /** An nginx time in milliseconds. `0` counts as not given, as nginx-upsync-module has it. */
+  /** An nginx time in milliseconds, 24.8 days at most. `0` counts as not given, as nginx-upsync-module has it. */
   duration(name: ParameterName): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
-    try {
-      const ms = parseDuration(value);
-      return ms === 0 ? undefined : ms;
-    } catch (error) {
-      throw bad(
-        `invalid value ${quoted(value)} in "${name}", expected a time such as 5s, 500ms or 1h30m`,
-        error,
-      );
-    }
+    const ms = nginxTime(value);
+    if (ms === undefined)
+      throw bad(`invalid value ${quoted(value)} in "${name}", expected a time such as 5s, 500ms or 1h30m`);
+    return ms === 0 ? undefined : Math.min(ms, MAX_DURATION_MS);
   }
 
   /** A whole number of at least 0. */
@@ -136,6 +131,6 @@ function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 60));
 }
 
-function bad(message: string, cause?: unknown): UpsyncError {
-  return new UpsyncError('BAD_DIRECTIVE', message, cause === undefined ? undefined : { cause });
+function bad(message: string): UpsyncError {
+  return new UpsyncError('BAD_DIRECTIVE', message);
 }

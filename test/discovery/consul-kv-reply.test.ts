@@ -57,6 +57,22 @@ describe('KvReplyReader', () => {
     expect(read([item(2)]).changed).toBe(true);
   });
 
+  it.each(['not base64!', 'eyJ3ZWlnaHQiOjV9!', 'eyJ3ZWlnaHQiOjV9 ', 'e', 'eyJ3-Q_=='])(
+    'uses a server whose value is "%s", no base64, with default attributes',
+    (Value) => {
+      const [entry] = reading().read([{ Key: 'ups/a/10.0.0.1:80', Value }]).entries;
+      expect(entry).toMatchObject({ server: { weight: 1 }, rejected: [{ code: 'BAD_JSON' }] });
+    },
+  );
+
+  it.each(['eyJ3ZWlnaHQiOjV9', 'eyJ3ZWlnaHQiOjUgfQ', 'eyJ3ZWlnaHQiOjV9=and more'])(
+    'reads base64 up to its padding: %s',
+    (Value) => {
+      const [entry] = reading().read([{ Key: 'ups/a/10.0.0.1:80', Value }]).entries;
+      expect(entry).toMatchObject({ server: { weight: 5 }, rejected: [] });
+    },
+  );
+
   it('sees a change behind thousands of entries, and one that only makes an entry longer', () => {
     const { read } = reading();
     const many = Array.from({ length: 3000 }, (_, at) => ({

@@ -29,6 +29,23 @@ describe('readJsonAttributes, the table of nginx-upsync-module', () => {
     ['{"weight":" 5"}', {}, 1],
     ['{"weight":1e400}', { weight: 1_000_000 }, 1],
     ['{"weight":3,"WEIGHT":9}', { weight: 3 }, 0],
+    ['{"weight":3,"weight":9}', { weight: 3 }, 0],
+    ['{"WEIGHT":3,"weight":9,"WEIGHT":8}', { weight: 3 }, 0],
+    ['{"weight":05}', { weight: 5 }, 0],
+    ['{"weight":010}', { weight: 10 }, 0],
+    ['{"weight":3e}', { weight: 3 }, 0],
+    ['{"weight":2e1}', { weight: 20 }, 0],
+    ['{"weight":2E+1}', { weight: 20 }, 0],
+    ['{"weight":25e-1}', { weight: 2 }, 0],
+    ['{"weight":"2e1"}', {}, 1],
+    ['{"weight":"05"}', { weight: 5 }, 0],
+    ['{"weight":"٥"}', {}, 1],
+    ['{"weight":5,"path":"C:\\data"}', { weight: 5 }, 0],
+    ['{"weight":5,"note":"two\nlines\tand tabs"}', { weight: 5 }, 0],
+    ['{\f"weight"\v:\u000b5}', { weight: 5 }, 0],
+    ['{"w\\u0065ight":5}', { weight: 5 }, 0],
+    ['{"note":"a \\"quoted\\" word","weight":5}', { weight: 5 }, 0],
+    ['{"a":{"weight":9},"b":[{"weight":9}],"weight":5}', { weight: 5 }, 0],
     ['{"max_fails":0}', { maxFails: 0 }, 0],
     ['{"max_fails":null}', { maxFails: 0 }, 0],
     ['{"max_fails":-1}', {}, 0],
@@ -62,12 +79,23 @@ describe('readJsonAttributes, the table of nginx-upsync-module', () => {
     expect(result.codes).toEqual(Array.from({ length: problems }, () => 'BAD_ATTRIBUTE'));
   });
 
-  it.each(['{"weight":5', 'weight=5', '{weight:5}', '<html>', '{"a":', '"', '\ufeff{}', '-'])(
-    'keeps the server with defaults when the value is %s',
-    (text) => {
-      expect(read(text)).toEqual({ set: {}, codes: ['BAD_JSON'] });
-    },
-  );
+  it.each([
+    '{"weight":5',
+    '{"weight":5,}',
+    '{"weight":00}',
+    '{"weight":+5}',
+    '{"weight":.5}',
+    'weight=5',
+    '{weight:5}',
+    '<html>',
+    '{"a":',
+    '"',
+    '\ufeff{}',
+    '-',
+    '['.repeat(9000),
+  ])('keeps the server with defaults when the value is %s', (text) => {
+    expect(read(text)).toEqual({ set: {}, codes: ['BAD_JSON'] });
+  });
 
   function full() {
     return { weight: 5, maxFails: 3, failTimeoutMs: 7000, down: true };

@@ -20,7 +20,7 @@ export function parseEndpoint(text: string): Endpoint | undefined {
     [host, digits] = string.match(text, '^(%b[]):(%d+)$');
     if (host === undefined || !isIpv6(string.sub(host, 2, -2))) return undefined;
   }
-  if (digits === undefined || digits.length > 5) return undefined;
+  if (digits === undefined || digits.length > 10) return undefined;
   const port = tonumber(digits)!;
   return port >= 1 && port <= 65535 ? { host, port } : undefined;
 }
@@ -31,7 +31,7 @@ function isDottedQuad(text: string): boolean {
 }
 
 function isOctet(digits: string | undefined): boolean {
-  return digits !== undefined && digits.length <= 3 && tonumber(digits)! <= 255;
+  return digits !== undefined && digits.length <= 10 && tonumber(digits)! <= 255;
 }
 
 /** RFC 4291: eight groups, one run of them shortened to `::`, the last two perhaps as IPv4; no zone. */
