@@ -51,11 +51,28 @@ export function prependToHook(
 
 // As lua-nginx-module does: the path belongs to nginx's prefix, and the code is compiled once for each Lua state.
 function runFile(file: string, prefix: string): string {
+  if (file.includes('$')) return runNamedFile(file, prefix);
   const absolute = luaString(path.resolve(prefix, file));
   const key = luaString(`upsync.file:${path.resolve(prefix, file)}`);
   return (
     `local run = package.loaded[${key}]; ` +
     `if not run then run = assert(loadfile(${absolute})); package.loaded[${key}] = run end; ` +
+    `return setfenv(run, getfenv(1))()`
+  );
+}
+
+// Variables of nginx in the path of a request's hook have their values by the time it runs.
+function runNamedFile(file: string, prefix: string): string {
+  const parts = file.match(/\$\{\w+\}|\$\w+|[^$]+|\$/g) ?? [];
+  const name = parts.map((part) => {
+    const variable = /^\$\{?(\w+)/.exec(part)?.[1];
+    return variable === undefined ? luaString(part) : `(ngx.var[${luaString(variable)}] or "")`;
+  });
+  return (
+    `local file = ${name.join(' .. ')}; ` +
+    `if file:sub(1, 1) ~= "/" then file = ${luaString(`${prefix}/`)} .. file end; ` +
+    `local key = ${luaString('upsync.file:')} .. file; local run = package.loaded[key]; ` +
+    `if not run then run = assert(loadfile(file)); package.loaded[key] = run end; ` +
     `return setfenv(run, getfenv(1))()`
   );
 }

@@ -1,4 +1,5 @@
 import { UpsyncError } from '../../upstream/errors.ts';
+import { isolation } from './control-isolation.ts';
 
 /** Where the translated configuration finds what the workers need; all paths absolute. */
 export interface WorkerPaths {
@@ -32,15 +33,12 @@ export const DICTIONARY = 'upsync';
  * block of the same size costs 1,600 instructions less, more than the log phase (callgrind, nginx 1.22.1).
  */
 const REQUEST_POOL = '10k';
-/** Phases in which the `http` block may run Lua of the user's, which the control server is to do without. */
-const PHASES = ['rewrite', 'access', 'header_filter', 'body_filter'];
 /** Largest body the control server takes: more than 50,000 servers need. */
 export const MAX_LISTS_BODY_MB = 64;
 
 /**
  * Directives for the start of the `http` block: the shared dictionary and the control server. One line, no newline.
- * Directives of the user's `http` block that the control server would inherit are switched off for it; only those, since
- * a phase with Lua anywhere costs every request something. The request pool gets the size that balancing in Lua needs,
+ * Directives of the user's `http` block that would stand in the control server's way are undone for it. The request pool gets the size that balancing in Lua needs,
  * unless the user has chosen one.
  * @throws {UpsyncError} BAD_PATH when the socket's path is not usable in a configuration.
  */
@@ -55,15 +53,13 @@ export function httpPreamble(options: PreambleOptions): string {
     throw new UpsyncError('BAD_SIZE', `"${size.slice(0, 40)}" is not an nginx size such as 64m`);
   const given = options.given ?? new Set();
   const pool = given.has('request_pool_size') ? '' : `request_pool_size ${REQUEST_POOL}; `;
-  const off = PHASES.filter((phase) =>
-    ['', '_block', '_file'].some((form) => given.has(`${phase}_by_lua${form}`)),
-  );
+  const clear = isolation(given);
   return (
-    `${pool}lua_shared_dict ${DICTIONARY} ${size}; ` +
+    `${pool}${clear.http}lua_shared_dict ${DICTIONARY} ${size}; ` +
     `server { listen ${nginxString(`unix:${options.controlSocket}`)}; server_name upsync.control; access_log off; ` +
     `allow all; auth_basic off; client_max_body_size ${MAX_LISTS_BODY_MB}m; ` +
     `client_body_buffer_size ${MAX_LISTS_BODY_MB}m; client_body_timeout 10s; client_body_in_file_only off; ` +
-    [...off, 'log'].map((phase) => `${phase}_by_lua_block { return } `).join('') +
+    `${clear.server}log_by_lua_block { return } ` +
     `location / { content_by_lua_block { ${call('control')} } } }`
   );
 }

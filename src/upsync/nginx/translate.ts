@@ -1,7 +1,7 @@
 import { type ConfigError, ConfigErrors, ConfigError as PlacedError } from '../config-error.ts';
 import { bootLists } from './boot-lists.ts';
 import { toBytes } from './config/bytes.ts';
-import { loadConfig, type LoadedConfig, visit, type Visit } from './config/load.ts';
+import { loadConfig, type LoadedConfig, visit, type Visit, visitBlock } from './config/load.ts';
 import { Edits } from './edits.ts';
 import { needsLog } from './log-need.ts';
 import { hookDirective, hookPhase, type HookPhase, prependToHook } from './lua-hooks.ts';
@@ -14,7 +14,7 @@ import type { TranslateScope } from './translate-scope.ts';
 import { rewriteShow, showMap } from './translate-show.ts';
 import { readUpstream, type ReadUpstream } from './translate-upstream.ts';
 import type { TranslateOptions, Translation } from './translation.ts';
-import { passTarget, UpstreamOrder } from './upstream-order.ts';
+import { isPass, passTarget, UpstreamOrder } from './upstream-order.ts';
 
 /** What may give a client another answer than its server's (see `BootConfig.veiled`). */
 const VEILS = /^(error_page|(proxy|fastcgi|uwsgi|scgi)_cache|post_action|.*_by_lua(_block|_file)?)$/;
@@ -69,6 +69,8 @@ interface Found {
   readonly shows: readonly Visit[];
   readonly hooks: readonly Visit[];
   readonly modules: readonly Visit[];
+  /** Each `lua_code_cache off`. */
+  readonly uncached: readonly Visit[];
   readonly veiled: boolean;
   readonly sparesLog: boolean;
   /** Names of the directives right inside `http`. */
@@ -82,6 +84,7 @@ function walk(scope: TranslateScope): Found {
   const shows: Visit[] = [];
   const hooks: Visit[] = [];
   const modules: Visit[] = [];
+  const uncached: Visit[] = [];
   let http: Visit | undefined;
   let veiled = false;
   let sparesLog = true;
@@ -108,14 +111,11 @@ function walk(scope: TranslateScope): Found {
     veiled ||= VEILS.test(name);
     sparesLog &&= !needsLog(directive);
     if (hookPhase(name) !== undefined) hooks.push(step);
-    if (name === 'lua_code_cache' && directive.args[0]?.value.toLowerCase() === 'off')
-      scope.warnings.push(
-        `"lua_code_cache off" loads the balancer anew for each request in ${file.path}:${directive.line}`,
-      );
+    if (name === 'lua_code_cache' && directive.args[0]?.value.toLowerCase() === 'off') uncached.push(step);
     const pass = passTarget(directive);
     if (pass) order.mention(pass);
   }
-  return { main, order, ...(http && { http }), shows, hooks, modules, veiled, sparesLog, given };
+  return { main, order, ...(http && { http }), shows, hooks, modules, uncached, veiled, sparesLog, given };
 }
 
 function upstream(scope: TranslateScope, order: UpstreamOrder<ReadUpstream>, step: Visit): void {
@@ -128,9 +128,10 @@ function upstream(scope: TranslateScope, order: UpstreamOrder<ReadUpstream>, ste
 }
 
 // The control server and the hooks, behind the brace of `http`; hooks the user has are shared instead.
-function wireWorkers(scope: TranslateScope, { http, hooks, modules, given }: Found): void {
+function wireWorkers(scope: TranslateScope, { http, hooks, modules, uncached, given }: Found): void {
   const { mode, prefix, lua } = scope.options;
   if (mode.kind !== 'workers') throw new TypeError('only the workers mode has hooks');
+  for (const step of uncached) refuseUncached(scope, step);
   const code: Readonly<Record<HookPhase, string>> = {
     init: initLua(mode),
     init_worker: initWorkerLua(),
@@ -147,6 +148,18 @@ function wireWorkers(scope: TranslateScope, { http, hooks, modules, given }: Fou
   const rest = [...own].map((phase) => toBytes(hookDirective(phase, code[phase])));
   scope.edits.insert(http!.file, http!.directive.block!.start, ` ${[preamble, ...rest].join(' ')}`);
   if (lua.kind === 'dynamic') addLuaModules(scope, lua.modules, modules);
+}
+
+// Each request would begin with Lua that was loaded a moment ago, by a worker that cannot read the lists.
+function refuseUncached(scope: TranslateScope, { directive, file, parents }: Visit): void {
+  const parent = { directive: parents.at(-1)!, file, parents: parents.slice(0, -1) };
+  for (const inner of visitBlock(scope.config, parent)) {
+    const { name } = inner.directive;
+    if (name !== 'upstream_show' && !isPass(name)) continue;
+    const reason = `"lua_code_cache off" cannot stand where requests go to an upstream ("${name}"): balancing keeps its state in Lua`;
+    scope.errors.push(new PlacedError(reason, directive));
+    return;
+  }
 }
 
 // Two upstreams that write one file would put each other's servers into it.

@@ -47,6 +47,11 @@ export function passTarget(directive: Directive): PassTarget | undefined {
   return { kind: literal ? 'ip' : 'name', name: host, host: bare, port: Number(split[2] ?? port) };
 }
 
+/** Whether a directive sends requests to an upstream, be its target fixed or not. */
+export function isPass(name: string): boolean {
+  return Object.hasOwn(PASS, name);
+}
+
 /**
  * The upstreams of an http block in nginx's order, which is that of first mention: an `upstream` block, or a `*_pass` that
  * names it before or makes one of its own.

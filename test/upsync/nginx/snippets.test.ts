@@ -33,6 +33,14 @@ describe('what the translated configuration gains', () => {
     expect(httpPreamble({ controlSocket, given: new Set(['request_pool_size']) })).not.toContain('pool');
   });
 
+  it('undoes for the control server what the http block says for all, and nothing else', () => {
+    const controlSocket = '/run/c.sock';
+    const text = httpPreamble({ controlSocket, given: new Set(['limit_req', 'auth_request']) });
+    expect(text).toContain('limit_req_zone $remote_user zone=upsync_no_req:1m rate=1r/s; lua_shared_dict');
+    expect(text).toContain('limit_req zone=upsync_no_req; auth_request off; log_by_lua_block');
+    expect(httpPreamble({ controlSocket })).not.toMatch(/limit_|auth_request|mirror/);
+  });
+
   it('closes every brace it opens', () => {
     for (const text of [httpPreamble({ controlSocket: '/run/c.sock' }), balancerBlock('}{'), showBlock()])
       expect(text.split('{').length).toBe(text.split('}').length);

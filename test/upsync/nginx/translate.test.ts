@@ -309,6 +309,36 @@ describe('hooks of the user', () => {
     expect(text).toContain('loadfile("/p/lua/log.lua")');
   });
 
+  it('get ours first: a file whose path has variables', async () => {
+    const text = textOf(
+      await run({ 'nginx.conf': location('log_by_lua_file "lua/${host}/$a.lua";') }, { prefix: '/p' }),
+    )!;
+    expect(text).toContain(
+      'local file = "lua/" .. (ngx.var["host"] or "") .. "/" .. (ngx.var["a"] or "") .. ".lua"; ',
+    );
+    expect(text).toContain('file = "/p/" .. file end');
+  });
+
+  it.each([
+    ['lua_code_cache off; upstream test { UPSYNC } server { location / { proxy_pass http://$a; } }', true],
+    ['upstream test { UPSYNC } server { lua_code_cache Off; include pass; }', true],
+    ['upstream test { UPSYNC } server { location /l { upstream_show; lua_code_cache off; } }', true],
+    [
+      'upstream test { UPSYNC } server { location /dev { lua_code_cache off; return 200; } include pass; }',
+      false,
+    ],
+    ['upstream test { UPSYNC } server { lua_code_cache on; include pass; }', false],
+    ['lua_code_cache off; server { include pass; }', false],
+  ])('cannot be loaded anew where they are needed: %s', async (text, refused) => {
+    const files = {
+      'nginx.conf': `http { ${text.replace('UPSYNC', UPSYNC)} }`,
+      pass: 'location /p { proxy_pass http://test; }',
+    };
+    if (refused)
+      await expect(run(files)).rejects.toThrow(/"lua_code_cache off" cannot stand .*nginx\.conf:1$/);
+    else await run(files);
+  });
+
   it('of the http block take the place of ours', async () => {
     const text = textOf(
       await run({
