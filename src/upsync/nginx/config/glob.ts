@@ -1,5 +1,4 @@
 import { readdirSync, statSync } from 'node:fs';
-import path from 'node:path';
 
 /** True when nginx would treat an include's argument as a pattern. Source: nginx, ngx_conf_include(). */
 export function isGlob(pattern: string): boolean {
@@ -8,10 +7,11 @@ export function isGlob(pattern: string): boolean {
 
 /**
  * The files an absolute pattern matches, in the order of glob(3) in the C locale (by bytes): hidden files only when the
- * pattern names the dot. Folders that cannot be read match nothing, as in glob(3).
+ * pattern names the dot, `..` kept as it stands, since it may lead through a symbolic link. Folders that cannot be read match
+ * nothing, as in glob(3).
  */
 export function expandGlob(pattern: string): string[] {
-  let found = ['/'];
+  let found = [''];
   const segments = pattern.split('/').filter((segment) => segment !== '');
   for (const [index, segment] of segments.entries()) {
     const last = index === segments.length - 1;
@@ -22,13 +22,13 @@ export function expandGlob(pattern: string): string[] {
 
 function matchSegment(folder: string, segment: string, last: boolean): string[] {
   if (!isGlob(segment)) {
-    const candidate = path.posix.join(folder, segment.replace(/\\(.)/g, '$1'));
+    const candidate = `${folder}/${segment.replace(/\\(.)/g, '$1')}`;
     return exists(candidate, last) ? [candidate] : [];
   }
   const matcher = toRegExp(segment);
-  return entriesOf(folder)
+  return entriesOf(folder === '' ? '/' : folder)
     .filter((name) => matcher.test(name) && (segment.startsWith('.') || !name.startsWith('.')))
-    .map((name) => path.posix.join(folder, name))
+    .map((name) => `${folder}/${name}`)
     .filter((candidate) => exists(candidate, last));
 }
 

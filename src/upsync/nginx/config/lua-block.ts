@@ -14,9 +14,7 @@ export function endOfLuaBlock(text: string, from: number): number | undefined {
       depth--;
       if (depth === 0) return at;
     } else if (character === '"' || character === "'") {
-      const end = endOfString(text, at);
-      if (end === undefined) return undefined;
-      at = end;
+      at = endOfString(text, at) ?? at + 1;
       continue;
     } else if (character === '[') {
       const end = endOfLongBracket(text, at);
@@ -36,10 +34,11 @@ export function endOfLuaBlock(text: string, from: number): number | undefined {
   return undefined;
 }
 
+// A quote without another one on its line is an ordinary character for nginx's reader, be it Lua or not.
 function endOfString(text: string, from: number): number | undefined {
   const quote = text[from];
-  for (let at = from + 1; at < text.length; at++) {
-    if (text[at] === '\\') at++;
+  for (let at = from + 1; at < text.length && text[at] !== '\n'; at++) {
+    if (text[at] === '\\' && text[at + 1] !== '\n') at++;
     else if (text[at] === quote) return at + 1;
   }
   return undefined;

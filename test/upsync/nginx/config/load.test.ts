@@ -49,6 +49,13 @@ describe('includes', () => {
     expect(names(path.join(folder, 'nginx.conf'))).toEqual(['ten', 'two', 'upper', 'b']);
   });
 
+  it('with dots in a pattern lead where the kernel leads, over symbolic links', () => {
+    const folder = scratchFolder({ 'real/conf/x': '', 'real/d/a.conf': 'a;', 'd/b.conf': 'b;' });
+    symlinkSync('real/conf', path.join(folder, 'conf'));
+    const pattern = path.join(folder, 'conf') + '/../d/*.conf';
+    expect(expandGlob(pattern)).toEqual([`${folder}/conf/../d/a.conf`]);
+  });
+
   it('may match nothing when a pattern is used', () => {
     const folder = scratchFolder({ 'nginx.conf': 'include none/*.conf; a;' });
     expect([...visit(loadConfig(path.join(folder, 'nginx.conf')))].length).toBe(2);

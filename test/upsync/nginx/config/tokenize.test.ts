@@ -51,6 +51,7 @@ describe('Lua blocks', () => {
     ['a brace in a long string', ' local s = [[ } ]] .. [=[ ]] } ]=] '],
     ['an index that looks like a long bracket', ' local s = t[ [[k]] ] local u = t[1] '],
     ['nginx comment signs and semicolons', ' local n = #t; x() # no comment '],
+    ['a quote without another one on its line', ' x("a\\\n{ } " y = \'\n z() '],
     ['nothing', ''],
   ];
   it.each(rows)('%s', (_title, lua) => {
@@ -81,7 +82,7 @@ describe('errors in the words of nginx', () => {
     ['a;\n{', 'unexpected "{" in f:2'],
     ['a b\n}', 'unexpected "}" in f:2'],
     ['a "b"c;', 'unexpected "c" in f:1'],
-    ['\nx_by_lua_block { "} }', 'unexpected end of file, expecting "}" of "x_by_lua_block" in f:2'],
+    ['\nx_by_lua_block { [[} }', 'unexpected end of file, expecting "}" of "x_by_lua_block" in f:2'],
   ];
   it.each(rows)('%j gives %s', (text, message) => {
     expect(() => tokenize(text, 'f')).toThrowError(message);
