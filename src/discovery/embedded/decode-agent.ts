@@ -18,7 +18,7 @@ const SERVICE = [
     'SocketPath',
   ],
   ...['Check', 'Checks', 'Weights', 'Token', 'EnableTagOverride', 'enable_tag_override', 'Locality', 'Proxy'],
-  ...['Namespace', 'Partition', 'Connect'],
+  'Connect',
 ];
 const CHECK = [
   ...[
@@ -70,7 +70,7 @@ const CHECK = [
     'FailuresBeforeCritical',
     'DeregisterCriticalServiceAfter',
   ],
-  ...['deregister_critical_service_after', 'ProxyHTTP', 'ProxyGRPC', 'Namespace', 'Partition'],
+  ...['deregister_critical_service_after', 'ProxyHTTP', 'ProxyGRPC'],
 ];
 const STATUSES = ['passing', 'warning', 'critical'];
 const META_KEY = /^[a-zA-Z0-9_-]+$/;
@@ -86,8 +86,9 @@ export interface AgentService extends Omit<ServiceRecord, 'Node' | 'CreateIndex'
  */
 export function decodeAgentService(text: string): AgentService {
   const fields = new Fields(parseBody(text), SERVICE);
-  const rawChecks = [...(fields.has('Check') ? [fields.raw('Check')] : []), ...fields.list('Checks')];
-  const checks = rawChecks.filter((raw) => !isEmpty(raw)).map(decodeSpec);
+  const single = fields.has('Check') ? [decodeSpec(fields.raw('Check'))] : [];
+  // A single check that says nothing counts as none; one of a list does not.
+  const checks = [...single.filter((check) => !isNothing(check)), ...fields.list('Checks').map(decodeSpec)];
   const weights = decodeWeights(fields.raw('Weights'));
   const name = fields.string('Name');
   const port = fields.integer('Port');
@@ -230,6 +231,13 @@ function withFamilies(given: ServiceRecord['TaggedAddresses'], address: string, 
   if (family === undefined) return given;
   const own = { Address: address, Port: port };
   return { [`lan_${family}`]: own, [`wan_${family}`]: own, ...given };
+}
+
+function isNothing(check: CheckSpec): boolean {
+  const nothing = decodeSpec({});
+  return Object.entries(nothing).every(
+    ([name, value]) => JSON.stringify(check[name as keyof CheckSpec]) === JSON.stringify(value),
+  );
 }
 
 function isEmpty(raw: unknown): boolean {

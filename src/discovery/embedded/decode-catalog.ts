@@ -5,7 +5,7 @@ import type { Catalog, Registration } from './store/catalog.ts';
 import type { CheckRecord, Fresh, ServiceRecord, TaggedAddress } from './store/records.ts';
 
 // Members that Consul knows and this registry has no use for; naming them keeps "unknown field" true for the rest.
-const IGNORED = ['Locality', 'PeerName', 'Namespace', 'Partition', 'Token', 'CreateIndex', 'ModifyIndex'];
+const IGNORED = ['Locality', 'PeerName', 'Token', 'CreateIndex', 'ModifyIndex'];
 const REGISTRATION = [
   ...['Datacenter', 'ID', 'Node', 'Address', 'TaggedAddresses', 'NodeMeta', 'Service', 'Check', 'Checks'],
   ...['SkipNodeUpdate', 'WriteRequest'],
@@ -39,6 +39,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function decodeRegistration(text: string, identity: Identity, catalog: Catalog): Registration {
   const fields = new Fields(parseBody(text), [...REGISTRATION, ...IGNORED]);
   requireDatacenter(fields, identity.datacenter);
+  if (fields.string('PeerName') !== '') throw refused('cannot register requests with PeerName in them');
   const name = fields.string('Node');
   if (name === '') throw refused('Must provide node');
   const id = fields.string('ID');

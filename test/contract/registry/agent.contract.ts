@@ -175,6 +175,24 @@ export function agentContract(running: Running): void {
         400,
         "Invalid Service Meta: Couldn't load metadata pair ('a b', 'c'): Key contains invalid characters",
       ],
+      [
+        'service/register',
+        '{"Name":"x","Namespace":""}',
+        400,
+        'Request decode failed: json: unknown field "Namespace"',
+      ],
+      [
+        'service/register',
+        '{"Name":"x","Checks":[{}]}',
+        400,
+        'Invalid check: TTL must be > 0 for TTL checks',
+      ],
+      [
+        'service/register',
+        '{"Name":"x","Check":{"Notes":"x"}}',
+        400,
+        'Invalid check: TTL must be > 0 for TTL checks',
+      ],
       ['check/register', '{"TTL":"10s"}', 400, 'Missing check name'],
       ['check/register', '{"Name":"x"}', 400, 'Invalid check: TTL must be > 0 for TTL checks'],
       ['check/register', '{"Name":"x","TTL":"10s","Status":"up"}', 400, 'Bad check status'],
@@ -189,6 +207,16 @@ export function agentContract(running: Running): void {
       const answer = await act(path, body);
       expect({ status: answer.status, text: answer.text }).toEqual({ status, text });
     });
+
+    it.each(['{}', 'null', '{"TTL":"0s","Interval":"0s"}'])(
+      'takes a check that says nothing, %s, for none',
+      async (check) => {
+        const id = unique('nothing');
+        expect((await act('service/register', `{"Name":"${id}","Check":${check}}`)).status).toBe(200);
+        expect((await get(running(), `/v1/health/checks/${id}`)).json).toEqual([]);
+        await act(`service/deregister/${id}`);
+      },
+    );
 
     it('refuses a body of the wrong types with 400', async () => {
       for (const body of [

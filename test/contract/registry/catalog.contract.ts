@@ -191,6 +191,12 @@ export function catalogContract(running: Running): void {
         500,
         "Unknown service ID 'nope' for check ID 'x'",
       ],
+      ['{"Node":"n","Address":"a","PeerName":"p"}', 500, 'cannot register requests with PeerName in them'],
+      [
+        '{"Node":"n","Address":"a","Partition":"p"}',
+        400,
+        'Request decode failed: json: unknown field "Partition"',
+      ],
       ['', 400, 'Request decode failed: EOF'],
       ['{', 400, 'Request decode failed: unexpected EOF'],
     ])('refuses to register %s with %i', async (body, status, text) => {

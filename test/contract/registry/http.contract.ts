@@ -38,9 +38,30 @@ export function httpContract(running: Running): void {
       ['GET', '/v1/kv/a?x=%zz', 500, ''],
       ['GET', '/v1/kv/a?x;y', 500, ''],
       ['GET', '/v1/kv/a%01b', 400, ''],
+      ['GET', '/v1/kv?recurse', 307, '<a href="/v1/kv/?recurse">Temporary Redirect</a>.\n\n'],
+      ['GET', '/v1/catalog/service', 307, '<a href="/v1/catalog/service/">Temporary Redirect</a>.\n\n'],
+      ['PUT', '/v1/agent/check/pass', 307, ''],
+      ['GET', '/v1/kv/a?ns=', 404, ''],
+      [
+        'PUT',
+        '/v1/kv/a?ns=x',
+        400,
+        'Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature',
+      ],
+      [
+        'GET',
+        '/v1/catalog/nodes?ns=x&partition=y',
+        400,
+        'Invalid query parameter: "partition" - Partitions are a Consul Enterprise feature',
+      ],
     ])('answers %s %s with %i', async (method, path, status, text) => {
       const answer = await send(running(), method, path);
       expect({ status: answer.status, text: answer.text }).toEqual({ status, text });
+    });
+
+    it('lets a namespace pass where there is nothing of one', async () => {
+      const { status } = await get(running(), '/v1/catalog/datacenters?ns=x&partition=y');
+      expect(status).toBe(200);
     });
 
     it('names the allowed methods with a 405 and on OPTIONS', async () => {
@@ -54,6 +75,9 @@ export function httpContract(running: Running): void {
     it('sends a client that doubled a slash to the clean path', async () => {
       const answer = await get(running(), '/v1/kv/a//b?raw');
       expect([answer.status, answer.headers.get('location')]).toEqual([307, '/v1/kv/a/b?raw']);
+      expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
+      const written = await put(running(), '/v1/kv/a//b', 'x');
+      expect([written.status, written.text, written.headers.get('content-type')]).toEqual([307, '', null]);
     });
 
     it('marks the replies to reads with index, leader and contact', async () => {

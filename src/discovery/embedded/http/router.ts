@@ -19,6 +19,8 @@ export interface Call {
 export interface Route {
   readonly path: string;
   readonly methods: readonly string[];
+  /** Stands for a part of Consul that is not here. */
+  readonly isElsewhere?: boolean;
   handle(call: Call): Reply | undefined | Promise<Reply | undefined>;
 }
 
@@ -35,10 +37,12 @@ export class Router {
     this.#below.sort((a, b) => b.path.length - a.path.length);
   }
 
-  /** @throws {HttpError} 404 when nothing is there, in Consul's words. */
+  /** @throws {HttpError} 404 when nothing is there, in Consul's words; 307 when only the slash at the end is missing. */
   find(path: string): { route: Route; rest: string } {
     const exact = this.#exact.get(path);
     if (exact) return { route: exact, rest: '' };
+    if (this.#below.some((candidate) => !candidate.isElsewhere && candidate.path === `${path}/`))
+      throw new HttpError(307, '', { Location: `${path}/` });
     const route = this.#below.find((candidate) => path.startsWith(candidate.path));
     if (route) return { route, rest: path.slice(route.path.length) };
     const hint = path.includes('/v1/')

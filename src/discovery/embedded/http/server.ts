@@ -14,6 +14,7 @@ import { HttpError } from './errors.ts';
 import { parseQuery } from './query.ts';
 import type { Reply } from './reply.ts';
 import { allowHeader, requireMethod, type Router } from './router.ts';
+import { refuseTenancy } from './tenancy.ts';
 
 /** Between a client's requests on one connection; Node's own 5 s makes clients that reuse connections fail at random. */
 const KEEP_ALIVE_MS = 120_000;
@@ -62,7 +63,8 @@ async function serve(
     else response.destroy();
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
-    fail(response, error);
+    if (error.status === 307) redirect(request, response, error.headers['Location'] ?? '');
+    else fail(response, error);
   } finally {
     closing.removeEventListener('abort', leave);
     if (!request.complete) discardRest(request);
@@ -88,8 +90,7 @@ async function answer(
   const escaped = mark === -1 ? target : target.slice(0, mark);
   const path = decodePath(escaped);
   const clean = cleanPath(escaped);
-  if (clean !== escaped)
-    throw new HttpError(307, '', { Location: clean + (mark === -1 ? '' : target.slice(mark)) });
+  if (clean !== escaped) throw new HttpError(307, '', { Location: clean });
   const { rest, route } = router.find(path);
   response.setHeader('Vary', 'Accept-Encoding');
   response.setHeader('X-Consul-Default-Acl-Policy', 'allow');
@@ -97,6 +98,7 @@ async function answer(
   const method = request.method ?? 'GET';
   if (method === 'OPTIONS') return { reply: { headers: { Allow: allowHeader(route) } }, isPretty: false };
   requireMethod(route, method);
+  refuseTenancy(route.path, query, request.headers);
   const length = Number(request.headers['content-length'] ?? -1);
   const reply = await route.handle({
     method,
@@ -160,6 +162,20 @@ function fail(response: ServerResponse, error: HttpError): void {
     'Content-Length': Buffer.byteLength(error.message),
   });
   response.end(error.message);
+}
+
+// As Go's server does it: the query goes along, and a reader gets a line of HTML.
+function redirect(request: IncomingMessage, response: ServerResponse, path: string): void {
+  const location = path + (/\?.*$/s.exec(request.url ?? '')?.[0] ?? '');
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  const shown = location.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const body = isRead ? `<a href="${shown}">Temporary Redirect</a>.\n\n` : '';
+  response.writeHead(307, STATUS_CODES[307], {
+    ...(isRead ? { 'Content-Type': 'text/html; charset=utf-8' } : {}),
+    Location: location,
+    'Content-Length': Buffer.byteLength(body),
+  });
+  response.end(body);
 }
 
 function limitConnections(server: Server, limit: number): void {

@@ -44,6 +44,7 @@ export function statusRoutes(context: Context): Route[] {
     ...ELSEWHERE.map(([path, what]): Route => ({
       path,
       methods: ANY,
+      isElsewhere: true,
       handle: () => {
         throw notHere(what);
       },

@@ -18,9 +18,9 @@ export function show(): void {
   ngx.req.discard_body();
   ngx.sleep(SETTLE_SECONDS);
   const text = answer(ngx.var.args ?? '');
-  ngx.header.content_type = 'text/plain';
+  ngx.header['Content-Type'] = 'text/plain';
   if (method === 'HEAD') return;
-  ngx.header.content_length = text.length;
+  ngx.header['Content-Length'] = text.length;
   ngx.print(text);
 }
 
