@@ -64,7 +64,8 @@ export class DirectiveParameters {
     const value = this.#values.get(name)?.[0];
     if (value === undefined) return undefined;
 
-    if (value === '' || /[\x00-\x1f\x7f]/.test(value))
+    if (value === '') throw bad(`parameter "${name}" of the "upsync" directive needs a value: ${name}=…`);
+    if (/[\x00-\x1f\x7f]/.test(value))
       throw bad(`"${name}" in the "upsync" directive needs a value without control characters`);
     return value;
   }

@@ -152,7 +152,7 @@ describe('the upsync directive', () => {
     ],
     [
       [KV, 'upsync_type='],
-      '"upsync_type" in the "upsync" directive needs a value without control characters',
+      'parameter "upsync_type" of the "upsync" directive needs a value: upsync_type=…',
     ],
     [[KV, 'upsync_type'], 'parameter "upsync_type" of the "upsync" directive needs a value: upsync_type=…'],
     [

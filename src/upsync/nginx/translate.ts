@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { type ConfigError, ConfigErrors, ConfigError as PlacedError } from '../config-error.ts';
 import { bootLists } from './boot-lists.ts';
 import { toBytes } from './config/bytes.ts';
@@ -176,6 +178,10 @@ function checkDumpPaths(scope: TranslateScope, plans: Translation['plans']): voi
         }),
       );
     owners.set(dumpPath, name);
+    if (!existsSync(path.dirname(dumpPath)))
+      scope.warnings.push(
+        `the folder of the dump file "${dumpPath}" does not exist: no list will be kept for the next start in ${where}`,
+      );
   }
 }
 

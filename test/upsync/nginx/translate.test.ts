@@ -161,6 +161,13 @@ describe('an upstream with an upsync directive', () => {
     expect(files[0]!.text).toMatch(/balance\("test"\) } +keepalive 1; } }$/);
   });
 
+  it('warns of a dump file that nobody can write, since its folder is missing', async () => {
+    const { warnings } = await run({
+      'nginx.conf': inUpstream('upsync_dump_path /no/such/list.conf;\nserver h:1;'),
+    });
+    expect(warnings.join()).toContain('the folder of the dump file "/no/such/list.conf" does not exist');
+  });
+
   it('warns as nginx does when a method is redefined, and takes the last', async () => {
     const { plans, warnings } = await run({ 'nginx.conf': inUpstream('ip_hash; least_conn;') });
     expect(plans[0]!.balancer.method).toBe('least_conn');
