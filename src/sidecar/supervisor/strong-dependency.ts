@@ -3,9 +3,12 @@ import type { Source, SourceList } from '../../discovery/source.ts';
 import { UpsyncError, errorText } from '../../upstream/errors.ts';
 import type { UpstreamPlan } from '../../upsync/upstream-plan.ts';
 
+/** A registry that is started together with nginx refuses connections for some seconds. */
+const ATTEMPTS = 16;
+
 export interface RegistryWait {
   readonly open: (plan: UpstreamPlan) => Source;
-  /** @default 3 */
+  /** @default 16 */
   readonly attempts?: number;
   /** All attempts together. Milliseconds. @default 10000 */
   readonly boundMs?: number;
@@ -41,7 +44,7 @@ export async function firstLists(
 
 async function firstList(plan: UpstreamPlan, wait: RegistryWait, signal: AbortSignal): Promise<SourceList> {
   const boundMs = wait.boundMs ?? 10_000;
-  const attempts = wait.attempts ?? 3;
+  const attempts = wait.attempts ?? ATTEMPTS;
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(boundMs)]);
   let last: unknown = new UpsyncError('SOURCE_TIMEOUT', `no answer within ${boundMs / 1000} s`);
   for (let attempt = 1; attempt <= attempts && !bounded.aborted; attempt++) {
@@ -49,7 +52,7 @@ async function firstList(plan: UpstreamPlan, wait: RegistryWait, signal: AbortSi
       const source = wait.open(plan);
       for await (const list of source.lists(bounded)) {
         if (list.servers.length > 0 || plan.allowEmpty) return list;
-        // An empty list is an answer: asking again at once would give the same.
+        // Perhaps it is being filled just now.
         throw new UpsyncError('EMPTY_LIST', `${source.description} has no usable server`);
       }
     } catch (error) {

@@ -53,6 +53,13 @@ describe('strong_dependency', () => {
     expect(asked()).toBe(3);
   });
 
+  it('waits some seconds for a registry that is started together with nginx', async () => {
+    const late = [...Array.from({ length: 15 }, () => new Error('refused')), list];
+    const { open, asked } = source(late);
+    expect((await firstLists([plan('a')], { open, pauseMs: 1 }, never)).size).toBe(1);
+    expect(asked()).toBe(16);
+  });
+
   it('names every upstream that got no list, with the reason and the place', async () => {
     const { open } = source([new Error('connection refused')]);
     await expect(firstLists([plan('a'), plan('bb')], { open, pauseMs: 1 }, never)).rejects.toMatchObject({
