@@ -58,14 +58,23 @@ export function durationAt(text: string, place: { file: string; line: number }):
   }
 }
 
-/** `127.0.0.1:8600`, `[::1]:8600`, `localhost:8600`; port 0 takes a free one. @throws {ConfigError} CONFIG_INVALID */
+/** An address to listen on of the configuration, as `readListen` knows them. @throws {ConfigError} CONFIG_INVALID */
 export function parseListen(text: string, place: { file: string; line: number }): AdminListen {
+  try {
+    return readListen(text);
+  } catch (error) {
+    throw new ConfigError(errorText(error), place, { cause: error });
+  }
+}
+
+/** `127.0.0.1:8600`, `[::1]:8600`, `localhost:8600`; port 0 takes a free one. @throws {UpsyncError} USAGE */
+export function readListen(text: string): AdminListen {
   const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (!match || port > 65_535)
-    throw new ConfigError(
+    throw new UpsyncError(
+      'USAGE',
       `${JSON.stringify(text.slice(0, 60))} is no address to listen on: expected 127.0.0.1:8600`,
-      place,
     );
   return { host: match[1]!.replace(/^\[|\]$/g, ''), port };
 }

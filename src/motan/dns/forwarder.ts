@@ -131,7 +131,8 @@ function fits(reply: Buffer, sent: Buffer, query: DnsQuery): boolean {
   );
 }
 
-function parseServer(text: string): Server {
+/** A resolver to forward to, port 53 unless told. @throws {UpsyncError} BAD_FORWARDER */
+export function parseServer(text: string): Server {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::(\d{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2] ?? text;
   const port = match?.[3] === undefined ? 53 : Number(match[3]);

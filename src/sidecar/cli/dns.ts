@@ -1,12 +1,16 @@
 import { Command } from 'commander';
+import { parseServer } from '../../motan/dns/forwarder.ts';
 import { DNS_DEFAULTS } from '../../motan/dns/server.ts';
+import { checkedSuffix } from '../../motan/dns/suffix.ts';
 import { formatUpcoming } from '../../motan/schedule/active.ts';
 import { filePrint, followYaml } from '../follow-yaml.ts';
 import { createLogger } from '../log.ts';
 import { ServedNames } from '../names/served-names.ts';
 import { plansOf, type ServeFlags } from '../names/wanted-names.ts';
 import { yamlOf } from '../open-names.ts';
+import { readListen } from '../upsync-yaml-plans.ts';
 import type { FolderWatch } from '../watch-folders.ts';
+import { checked } from './checked.ts';
 import type { CliContext } from './command.ts';
 import { addNameOptions } from './name-options.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -19,15 +23,24 @@ interface DnsFlags extends ServeFlags {
 export function dnsCommand(context: CliContext): Command {
   const command = new Command('dns').description(
     'Answers names over DNS: rs.a.6379 and rs.a.6379.idc.local, A, AAAA and SRV, over UDP and TCP.\n' +
-      'With a configuration also its timed traffic plans (schedules) and its config service; the file is watched, and applied\n' +
-      'when it is valid.',
+      'With a configuration file also its timed traffic plans (schedules) and its config service.\n' +
+      'The file is watched, and applied when it is valid.',
   );
   return addNameOptions(command)
-    .option('--listen <address>', `host:port (default ${DNS_DEFAULTS.host}:${DNS_DEFAULTS.port})`)
-    .option('--suffix <domain>', `domain below which names are answered (default ${DNS_DEFAULTS.suffix})`)
+    .option(
+      '--listen <address>',
+      `host:port (default: ${DNS_DEFAULTS.host}:${DNS_DEFAULTS.port})`,
+      checked(readListen),
+    )
+    .option(
+      '--suffix <domain>',
+      `domain below which names are answered (default: ${DNS_DEFAULTS.suffix})`,
+      checked(checkedSuffix),
+    )
     .option(
       '--forward <servers>',
       'resolvers for all other names: 10.0.0.2:53,10.0.0.3 (default: refuse them)',
+      checked((text) => text.split(',').map((one) => parseServer(one.trim()))),
     )
     .option('--dry-run', 'print the coming week of the traffic plans and end')
     .addHelpText('after', '\nExample: upsync dns -c upsync.yaml --listen 127.0.0.1:8600')

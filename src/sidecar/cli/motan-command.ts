@@ -4,12 +4,13 @@ import { clearCommand, readCommand, writeCommand } from '../../motan/commands/co
 import { parseCommands } from '../../motan/commands/command.ts';
 import { planGroups } from '../../motan/commands/evaluate.ts';
 import { type CommandPreview, previewCommand } from '../../motan/commands/preview.ts';
-import type { ConsulSources } from '../../motan/consul-sources.ts';
+import { CONSUL_ADDRESS, type ConsulSources } from '../../motan/consul-sources.ts';
 import { findLocalIp } from '../../motan/local-ip.ts';
 import { isHealthy, type Provider } from '../../motan/provider.ts';
 import { serviceNameOf } from '../../motan/service.ts';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { openSources } from '../open-names.ts';
+import { checked, checkRegistryUrl } from './checked.ts';
 import type { CliContext } from './command.ts';
 
 interface CommandFlags {
@@ -31,7 +32,7 @@ export function motanCommand(context: CliContext): Command {
     'Shows, tries and writes the traffic commands of a Motan group, which switch traffic between groups (IDCs).\n' +
       "A command is a file with Motan's JSON, or - for standard input.",
   );
-  sub(context, command, 'show', 'prints the commands that are in force').action(
+  sub(context, command, 'show', 'Prints the commands that are in force.', 'rs.a').action(
     async (group: string, flags: CommandFlags) => {
       const stored = await readCommand(openSources(flags).http(), group, context.signal);
       context.stdout(
@@ -39,7 +40,14 @@ export function motanCommand(context: CliContext): Command {
       );
     },
   );
-  sub(context, command, 'preview', 'shows what a command would do; nothing is written', '<file>')
+  sub(
+    context,
+    command,
+    'preview',
+    'Shows what a command would do; nothing is written.',
+    'rs.a switch.json',
+    '<file>',
+  )
     .option('--path <interface>', 'interface path of the consumer that is looked at', '*')
     .option('--local-ip <address>', 'address of that consumer (default: this host)')
     .option('--json', 'for programs')
@@ -48,14 +56,19 @@ export function motanCommand(context: CliContext): Command {
       context.stdout(flags.json ? `${JSON.stringify(preview, undefined, 2)}\n` : formatPreview(preview));
       context.exitCode = preview.problems.length > 0 ? 1 : 0;
     });
-  sub(context, command, 'set', 'writes a command, in force within a second', '<file>').action(
-    async (group: string, file: string, flags: CommandFlags) => {
-      const text = await readText(file);
-      await writeCommand(openSources(flags).http(), group, text, { signal: context.signal });
-      context.stdout(`the command of group ${group} is written\n`);
-    },
-  );
-  sub(context, command, 'clear', 'takes the commands away: every group serves itself again').action(
+  sub(
+    context,
+    command,
+    'set',
+    'Writes a command, in force within a second.',
+    'rs.a switch.json',
+    '<file>',
+  ).action(async (group: string, file: string, flags: CommandFlags) => {
+    const text = await readText(file);
+    await writeCommand(openSources(flags).http(), group, text, { signal: context.signal });
+    context.stdout(`the command of group ${group} is written\n`);
+  });
+  sub(context, command, 'clear', 'Takes the commands away: every group serves itself again.', 'rs.a').action(
     async (group: string, flags: CommandFlags) => {
       await clearCommand(openSources(flags).http(), group, context.signal);
       context.stdout(`the command of group ${group} is cleared\n`);
@@ -67,10 +80,18 @@ export function motanCommand(context: CliContext): Command {
   );
 }
 
-function sub(context: CliContext, parent: Command, name: string, summary: string, more = ''): Command {
+function sub(
+  context: CliContext,
+  parent: Command,
+  name: string,
+  summary: string,
+  example: string,
+  more = '',
+): Command {
   const command = parent
     .command(name)
     .description(summary)
+    .addHelpText('after', `\nExample: upsync command ${name} ${example}`)
     .argument('<group>', 'the Motan group, for instance rs.a');
   if (more !== '') command.argument(more, 'file with the command as JSON; - is standard input');
   return command
@@ -80,7 +101,11 @@ function sub(context: CliContext, parent: Command, name: string, summary: string
       writeErr: context.stderr,
       outputError: (text, write) => write(text.replace(/^error: /, 'upsync: ')),
     })
-    .option('--consul <url>', 'the local Consul agent')
+    .option(
+      '--consul <url>',
+      `the local Consul agent (default: ${CONSUL_ADDRESS})`,
+      checked(checkRegistryUrl),
+    )
     .option('--token-file <file>', 'file whose first line is the token of Consul');
 }
 

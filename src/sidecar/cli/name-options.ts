@@ -1,10 +1,16 @@
 import type { Command } from 'commander';
+import { CONSUL_ADDRESS } from '../../motan/consul-sources.ts';
+import { checked, checkRegistryUrl } from './checked.ts';
 
 /** Adds the options that say where names are looked up. */
 export function addNameOptions(command: Command): Command {
   return command
     .option('-c, --conf <file>', 'configuration with a motan section')
-    .option('--consul <url>', 'the local Consul agent')
+    .option(
+      '--consul <url>',
+      `the local Consul agent (default: ${CONSUL_ADDRESS})`,
+      checked(checkRegistryUrl),
+    )
     .option('--idc <name>', 'the local IDC (default: UPSYNC_IDC, else the datacenter of the agent)')
     .option(
       '--idcs <list>',

@@ -32,16 +32,27 @@ export async function runProgram(
     if (name === wanted) program.addCommand((await load())(context).copyInheritedSettings(program));
     else program.command(name).description(summary);
   }
+  const known = commands.some(({ name }) => name === wanted);
   try {
     if (words.length === 0) program.help({ error: true });
-    await program.parseAsync([...words], { from: 'user' });
+    // Commander would answer "help nope" with the whole help and no word about "nope".
+    const asked = words[0] === 'help' && wanted !== undefined && !known ? [wanted] : words;
+    await program.parseAsync([...asked], { from: 'user' });
     return context.exitCode;
   } catch (error) {
+    const code = exitCodeOf(error);
     // Commander has printed its own errors, and ends this way after --help and --version as well.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
-    for (const line of explain(error)) context.stderr(`upsync: ${line}\n`);
-    return error instanceof UpsyncError && error.code === 'USAGE' ? USAGE : FAILED;
+    if (!(error instanceof CommanderError))
+      for (const line of explain(error)) context.stderr(`upsync: ${line}\n`);
+    if (code === USAGE && (error as CommanderError).code !== 'commander.help')
+      context.stderr(`upsync: see "upsync ${known ? `${wanted} ` : ''}--help", which ends with an example\n`);
+    return code;
   }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+  return error instanceof UpsyncError && error.code === 'USAGE' ? USAGE : FAILED;
 }
 
 function explain(error: unknown): readonly string[] {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { createEmbeddedRegistry } from '../../discovery/embedded/registry.ts';
+import { UpsyncError } from '../../upstream/errors.ts';
 import type { LogLevel } from '../engine-config.ts';
 import { createLogger, defaultLevel } from '../log.ts';
 import type { CliContext } from './command.ts';
@@ -36,6 +37,9 @@ export function registryCommand(context: CliContext): Command {
         listen,
         logger,
         ...(data !== undefined && { dataFile: data }),
+      }).catch((error: unknown) => {
+        if (!(error instanceof UpsyncError) || error.code !== 'REGISTRY_BAD_LISTEN') throw error;
+        throw new UpsyncError('USAGE', `--listen: ${error.message}`, { cause: error });
       });
       context.stdout(`registry listens on ${registry.url}\n`);
       await untilAborted(context.signal);

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
+import { parseName } from '../../motan/name.ts';
 import type { Resolution } from '../../motan/resolution.ts';
 import { type NameFlags, openNames, yamlOf } from '../open-names.ts';
+import { checked } from './checked.ts';
 import type { CliContext } from './command.ts';
 import { addNameOptions } from './name-options.ts';
 import { percent } from './percent.ts';
@@ -18,7 +20,7 @@ export function resolveCommand(context: CliContext): Command {
       'Shows the servers of a name, ranked over the IDCs, and why they are ranked so.\n' +
         'Ends with 1 when no server takes traffic.',
     )
-    .argument('<name>', 'resource.idc.port; {idc} stands for the local one');
+    .argument('<name>', 'resource.idc.port; {idc} stands for the local one', checked(checkName));
   return addNameOptions(command)
     .option('--watch', 'go on and show each change')
     .option('--json', 'for programs, one line per answer')
@@ -44,6 +46,11 @@ export function resolveCommand(context: CliContext): Command {
         await resolver.close();
       }
     });
+}
+
+// Any IDC will do here: which one is the local one is not known yet.
+function checkName(text: string): void {
+  parseName(text, 'local');
 }
 
 /** A resolution as text. */

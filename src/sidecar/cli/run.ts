@@ -15,8 +15,8 @@ interface RunFlags {
 export function runCommand(context: CliContext): Command {
   return new Command('run')
     .description(
-      'The sidecar: keeps lists in step beside an nginx that somebody else starts. Its own file and the nginx.conf are\n' +
-        'watched, and applied when they are valid.',
+      'The sidecar: keeps lists in step beside an nginx that somebody else starts.\n' +
+        'Its own file and the nginx.conf are watched, and applied when they are valid.',
     )
     .requiredOption('-c, --config <file>', 'configuration file, upsync.yaml')
     .addOption(logLevelOption())

@@ -6,7 +6,7 @@ import { parsePlan, type ScheduledPlan } from '../../motan/schedule/plan.ts';
 import { errorText } from '../../upstream/errors.ts';
 import { ConfigError, ConfigErrors } from '../../upsync/config-error.ts';
 import type { NameFlags } from '../open-names.ts';
-import { parseListen } from '../upsync-yaml-plans.ts';
+import { parseListen, readListen } from '../upsync-yaml-plans.ts';
 import type { YamlFile } from '../upsync-yaml.ts';
 
 /** What a command line says about names and their DNS server. */
@@ -101,7 +101,7 @@ function listenOf(
   section: string,
   text: string | undefined,
 ): { host: string; port: number } | undefined {
-  if (flag !== undefined) return parseListen(flag, { file: '--listen', line: 1 });
+  if (flag !== undefined) return readListen(flag);
   if (text === undefined) return undefined;
   return parseListen(text, { file: yaml!.file, line: yaml!.lineOf([section, 'listen']) });
 }

@@ -60,7 +60,7 @@ describe('upsync resolve', () => {
     const where = ['--consul', registry.url, '--idc', 'a'];
     expect((await output('resolve', 'rs.a.6379', ...where)).code).toBe(1);
     const wrong = await output('resolve', 'rs.a.0', ...where);
-    expect(wrong).toMatchObject({ code: 1 });
+    expect(wrong).toMatchObject({ code: 2 });
     expect(wrong.text).toContain('the port');
   });
 

@@ -35,7 +35,12 @@ it.each([
     1,
     'upsync: no such thing\n',
   ],
-  ['2 when it was used wrongly', fail(new UpsyncError('USAGE', 'give a name')), 2, 'upsync: give a name\n'],
+  [
+    '2 and the place of an example when it was used wrongly',
+    fail(new UpsyncError('USAGE', 'give a name')),
+    2,
+    'upsync: give a name\nupsync: see "upsync try --help", which ends with an example\n',
+  ],
   [
     '1 and the address for a port in use',
     fail(
@@ -51,10 +56,11 @@ it.each([
 });
 
 it.each([
-  [['nope'], "upsync: unknown command 'nope'\n"],
-  [['try', '--y'], "upsync: unknown option '--y'\n(Did you mean -x?)\n"],
-  [['try', '-x'], "upsync: option '-x <n>' argument missing\n"],
-])('%j is a usage error', async (words, said) => {
+  [['nope'], "upsync: unknown command 'nope'\n", 'upsync --help'],
+  [['help', 'nope'], "upsync: unknown command 'nope'\n", 'upsync --help'],
+  [['try', '--y'], "upsync: unknown option '--y'\n(Did you mean -x?)\n", 'upsync try --help'],
+  [['try', '-x'], "upsync: option '-x <n>' argument missing\n", 'upsync try --help'],
+])('%j is a usage error, with the help that has an example', async (words, said, help) => {
   const at = context();
   expect(
     await runProgram(
@@ -64,6 +70,34 @@ it.each([
     ),
   ).toBe(2);
   expect(at.err.split('\n')[0]).toBe(said.split('\n')[0]);
+  expect(at.err).toContain(`see "${help}", which ends with an example\n`);
+});
+
+it.each([
+  ['registry', '--listen', 'foo'],
+  ['resolve', 'rs.a', '--idc', 'a'],
+  ['resolve', 'rs.a.6379', '--consul', 'nope'],
+  ['dns', '--listen', 'x', '--idc', 'a'],
+  ['dns', '--suffix', '..', '--idc', 'a'],
+  ['dns', '--forward', 'x', '--idc', 'a'],
+  ['register', 'rs', '--port', '80', '--ttl', 'soon'],
+  ['register', 'rs', '--port', '80', '--weight', '0'],
+  ['register', 'motan2://x'],
+  ['command', 'set', 'rs.a', 'file', '--consul', 'nope'],
+])('a value that cannot be is a mistake of the command line: upsync %s %s %s', async (...words) => {
+  const at = context();
+  expect(await runProgram(words, at)).toBe(2);
+  expect(at.err).toMatch(/^upsync: /);
+  expect(at.err).toContain(`see "upsync ${words[0]} --help"`);
+});
+
+it.each([
+  ...COMMANDS.map(({ name }) => [name]),
+  ...['show', 'preview', 'set', 'clear'].map((name) => ['command', name]),
+])('upsync %s --help ends with an example', async (...words) => {
+  const at = context();
+  expect(await runProgram([...words, '--help'], at)).toBe(0);
+  expect(at.out.trim().split('\n').at(-1)).toMatch(new RegExp(`^Example: upsync ${words.join(' ')}`));
 });
 
 it('lists every command, each with a summary, and loads only the one that is asked for', async () => {
