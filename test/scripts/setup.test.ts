@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -47,6 +48,13 @@ describe('setup.sh', () => {
     const { status, text } = play(`${NOTHING}\ncommand() { false; }`, NEED);
     expect(status).toBe(1);
     expect(text).toContain('neither Debian nor Ubuntu');
+  });
+
+  it('brings the program the tour tells to paste: a small machine has no curl', () => {
+    const start = readFileSync(path.resolve(import.meta.dirname, '../../scripts/start.sh'), 'utf8');
+    const need = /^need_packages .*?(?= \|\|)/m.exec(start)?.[0] ?? '';
+    const { text } = play(`${NOTHING}\n${ROOT}\napt_install() { echo "apt installs $*"; }`, need);
+    expect(text).toContain('apt installs nginx libnginx-mod-http-lua curl\n');
   });
 
   it('refuses a Node that is too old', () => {

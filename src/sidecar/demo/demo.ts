@@ -64,9 +64,14 @@ async function choosePlaces(print: (text: string) => void): Promise<Places> {
     registry,
     proxy,
     backends: backends as [number, number, number, number],
-    program: `node ${path.relative(process.cwd(), MAIN) || MAIN}`,
+    // Whole, since another terminal opens in another folder.
+    program: `node ${shellWord(MAIN)}`,
     directory: await mkdtemp(path.join(tmpdir(), 'upsync-demo-')),
   };
+}
+
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 async function fillRegistry(registry: EmbeddedRegistry, ports: readonly number[]): Promise<void> {

@@ -4,7 +4,7 @@ export interface Places {
   readonly proxy: number;
   /** Ports of the backends in the list, then the spare one that is not in it yet. */
   readonly backends: readonly [number, number, number, number];
-  /** How to run the program here, `node dist/sidecar/main.js`. */
+  /** How to run the program here, `node /path/to/dist/sidecar/main.js`. */
   readonly program: string;
   readonly directory: string;
 }
