@@ -28,7 +28,7 @@ export function guide({ registry, proxy, backends, program, directory }: Places)
     take one down             curl -X PUT -d '{"down":1}' ${key(second)}
     remove it                 curl -X DELETE ${key(second)}
     what each worker runs     ${program} show
-    look at the translation   ${program} render -c ${directory}/nginx.conf
+    look at the translation   ${program} render -c ${directory}/nginx.conf -p ${directory}/
 
   Each change of the list is printed below. Ctrl-C ends everything and leaves nothing behind.
 `;
