@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { UpsyncError } from '../../upstream/errors.ts';
 import { isRunning, readState } from './state-file.ts';
@@ -84,6 +84,38 @@ export function makeBase(base: string): void {
       { cause: error },
     );
   }
+}
+
+/**
+ * Makes the folder of `runtimeBase`. One that nobody named may stand in `/tmp`, where anybody could have made it first.
+ * @throws {UpsyncError} RUNTIME_DIRECTORY when it cannot be made, or belongs to another user.
+ */
+export function claimBase(
+  env: NodeJS.ProcessEnv = process.env,
+  uid: number = process.getuid?.() ?? 0,
+): string {
+  const base = runtimeBase(env, uid);
+  makeBase(base);
+  if (!isNamed(env) && lstatSync(base).uid !== uid)
+    throw new UpsyncError(
+      'RUNTIME_DIRECTORY',
+      `the runtime directory ${base} belongs to another user: name another one with UPSYNC_RUNTIME_DIR`,
+    );
+  return base;
+}
+
+/** Removes the folder of `runtimeBase` when it is empty and nobody named it: an ordered end leaves nothing behind. */
+export function leaveBase(env: NodeJS.ProcessEnv = process.env, uid?: number): void {
+  if (isNamed(env)) return;
+  try {
+    rmdirSync(runtimeBase(env, uid));
+  } catch {
+    // In use by another one, or gone already.
+  }
+}
+
+function isNamed(env: NodeJS.ProcessEnv): boolean {
+  return (env['UPSYNC_RUNTIME_DIR'] ?? '') !== '';
 }
 
 /** Removes what supervisors left behind that are gone together with their nginx. Never fails: it is only tidying. */

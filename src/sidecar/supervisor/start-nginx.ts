@@ -10,7 +10,7 @@ import type { MainPaths } from './main-paths.ts';
 import { type MainContext, readMainContext } from './main-context.ts';
 import { prepare } from './preparation.ts';
 import { onMasterSignals } from './process-signals.ts';
-import { makeBase, removeStale, type Runtime, runtimeBase, runtimeFor } from './runtime.ts';
+import { claimBase, leaveBase, removeStale, type Runtime, runtimeFor } from './runtime.ts';
 import { lastLists, startLists } from './start-lists.ts';
 import { isRunning, readState } from './state-file.ts';
 import { Supervisor } from './supervisor.ts';
@@ -98,13 +98,13 @@ async function supervise(
     throw error;
   } finally {
     await supervisor.close();
+    leaveBase();
     release();
   }
 }
 
 function claimRuntime({ main, prefix }: MainPaths): Runtime {
-  const base = runtimeBase();
-  makeBase(base);
+  const base = claimBase();
   const runtime = runtimeFor(base, main, prefix);
   const state = readState(runtime.state);
   if (state && state.supervisor.pid !== process.pid && isRunning(state.supervisor))

@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  claimBase,
+  leaveBase,
   listRuntimes,
   removeStale,
   runtimeBase,
@@ -29,6 +31,31 @@ describe('the runtime directory', () => {
 
   it('refuses a place too long for a unix socket', () => {
     expect(() => runtimeFor(`/${'x'.repeat(90)}`, '/a', '/b')).toThrow(
+      expect.objectContaining({ code: 'RUNTIME_DIRECTORY' }),
+    );
+  });
+
+  it('is made and, when nobody named it, taken away again once it is empty', () => {
+    const folder = scratchFolder();
+    const uid = process.getuid!() || 7;
+    const own = { XDG_RUNTIME_DIR: folder };
+    const base = runtimeBase(own, uid);
+    mkdirSync(path.join(base, 'busy'), { recursive: true });
+    leaveBase(own, uid);
+    expect(existsSync(base)).toBe(true);
+    rmdirSync(path.join(base, 'busy'));
+    leaveBase(own, uid);
+    expect(existsSync(base)).toBe(false);
+    const named = { UPSYNC_RUNTIME_DIR: base };
+    expect(claimBase(named, uid)).toBe(base);
+    leaveBase(named, uid);
+    expect(existsSync(base)).toBe(true);
+  });
+
+  it('is refused when another user made it first', () => {
+    const folder = scratchFolder();
+    const other = process.getuid!() + 1;
+    expect(() => claimBase({ XDG_RUNTIME_DIR: folder }, other)).toThrow(
       expect.objectContaining({ code: 'RUNTIME_DIRECTORY' }),
     );
   });
