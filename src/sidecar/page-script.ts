@@ -15,18 +15,23 @@ const articles = new Map();
 const MOST_CHANGES = 200;
 const MOST_SERVERS = 200;
 const MOST_REJECTED = 5;
+/** Servers that are seen without scrolling, as in the style of .servers. */
+const MOST_SEEN = 10;
 
 const ORIGINS = { registry: 'the registry', dump: 'the dump file', static: 'the configuration' };
 
 const clock = (time) => new Date(time).toLocaleTimeString();
 const count = (number, word) => number + ' ' + word + (number === 1 ? '' : 's');
+// 'nginx' of 'nginx /run/…/control.sock'; 'dump files' as it is.
+const shortName = (target) => target.target.replace(/ \/.*/, '');
 const isBehind = (target) => target.wanted !== undefined && target.wanted !== target.delivered;
 
 // What an operator should know first, in the order of its weight.
 function verdict(one) {
   if (one.lastError) return ['registry out of reach', 'bad'];
   if (one.refused) return ['list refused', 'bad'];
-  if (one.targets.some((target) => target.error)) return ['not delivered', 'bad'];
+  const failed = one.targets.find((target) => target.error);
+  if (failed) return ['not in ' + shortName(failed), 'bad'];
   if (!one.ready) return ['not heard yet', 'warn'];
   if (one.rejected.length || one.unresolved.length) return ['in step, entries left out', 'warn'];
   if (one.targets.some(isBehind)) return ['being delivered', 'warn'];
@@ -59,6 +64,14 @@ function weight(server, heaviest) {
   return element('td', [element('div', [bar, String(server.weight)], 'weight')]);
 }
 
+// What else limits a server, under its address.
+function limits({ maxConns, slowStartMs }) {
+  const told = [];
+  if (maxConns) told.push('at most ' + maxConns + ' at a time');
+  if (slowStartMs) told.push('slow start ' + slowStartMs / 1000 + ' s');
+  return told.length ? [element('small', told.join(', '))] : [];
+}
+
 function serverTable(servers) {
   if (servers.length === 0) return element('p', 'No server.', 'origin');
   const table = element('table');
@@ -70,7 +83,7 @@ function serverTable(servers) {
     const [state, className] = stateOf(server);
     const fails = server.maxFails ? server.maxFails + ' in ' + server.failTimeoutMs / 1000 + ' s' : 'any';
     const row = element('tr', [
-      element('td', server.address),
+      element('td', [server.address, ...limits(server)]),
       weight(server, heaviest),
       element('td', fails, 'fails'),
       element('td', [element('span', state, 'pill ' + className)]),
@@ -80,17 +93,28 @@ function serverTable(servers) {
   }
   const more = servers.length - MOST_SERVERS;
   if (more > 0) table.append(element('tr', [element('td', 'and ' + more + ' more')], 'off'));
-  return table;
+  const box = element('div', [table], 'servers');
+  if (servers.length > MOST_SEEN) {
+    // Hundreds of servers must not push the other upstreams out of sight. The keyboard scrolls it too.
+    box.tabIndex = 0;
+    box.role = 'region';
+    box.ariaLabel = count(servers.length, 'server');
+  }
+  return box;
 }
 
 function targets(one) {
   const list = element('p', undefined, 'targets');
   const chip = (text, isGood) => list.append(element('span', text, 'pill ' + (isGood ? 'good' : 'warn')));
   for (const target of one.targets) {
-    list.append(element('span', target.target.replace(/ \/.*/, '')));
-    if (target.workers.length === 0)
-      chip(target.delivered === undefined ? 'as it started' : 'v' + target.delivered, !isBehind(target) && !target.error);
-    for (const { pid, version } of target.workers)
+    const { workers, delivered } = target;
+    const name = shortName(target);
+    const what = workers.length === 1 ? ' worker' : workers.length ? ' workers' : '';
+    list.append(element('span', name + what));
+    const none = name.startsWith('nginx') ? 'as it started' : 'nothing yet';
+    if (workers.length === 0)
+      chip(delivered === undefined ? none : 'v' + delivered, !isBehind(target) && !target.error);
+    for (const { pid, version } of workers)
       chip(pid + (version ? ' v' + version : ' own list'), version === target.wanted || target.wanted === undefined);
   }
   return list;
@@ -105,6 +129,7 @@ function draw(one) {
   const from = ORIGINS[one.origin.kind] ?? one.origin.kind;
   const origin = 'v' + one.version + ', ' + count(one.servers.length, 'server') + ' from ' + from + ' · ' + one.source;
   article.classList.toggle('troubled', className === 'bad');
+  const scrolled = article.querySelector('.servers')?.scrollTop ?? 0;
   article.replaceChildren(
     element('div', [element('h2', one.name), element('span', says, 'pill ' + className)], 'title'),
     element('p', origin, 'origin'),
@@ -112,6 +137,7 @@ function draw(one) {
     serverTable(one.servers),
     targets(one),
   );
+  if (scrolled > 0) article.querySelector('.servers')?.scrollTo(0, scrolled);
   if (known && known.version !== one.version) {
     article.classList.remove('flash');
     void article.offsetWidth;

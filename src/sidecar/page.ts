@@ -78,7 +78,10 @@ article.flash { animation: flash 1.5s; }
 .told { margin: 0 0 0.6rem; padding: 0; list-style: none; font-size: 0.87rem; overflow-wrap: anywhere; }
 .told li { padding-left: 0.7rem; border-left: 3px solid currentcolor; margin-bottom: 0.3rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th { color: var(--dim); font-weight: normal; font-size: 0.8rem; }
+.servers { max-height: 21rem; overflow-y: auto; }
+.servers th { position: sticky; top: 0; background: var(--card); }
+small { display: block; color: var(--dim); }
+th { color: var(--dim); font-weight: normal; font-size: 0.8rem; white-space: nowrap; }
 th, td { text-align: left; padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; text-align: right; white-space: nowrap; }
 td:first-child { overflow-wrap: anywhere; }

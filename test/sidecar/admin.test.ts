@@ -118,6 +118,16 @@ describe('when it runs', () => {
     expect(parts.join('')).not.toMatch(/style=|setAttribute|outerHTML|javascript:|url\(/);
   });
 
+  test('hundreds of servers of one upstream do not push the others out of sight', async () => {
+    const [script, style] = await Promise.all(
+      ['/page.js', '/page.css'].map(async (path) => (await get(path)).text()),
+    );
+    expect(style).toMatch(/\.servers \{ max-height: \d+rem; overflow-y: auto; \}/);
+    // What is scrolled to stays there when the box is drawn anew, and the keyboard reaches it.
+    expect(script).toContain('scrollTo(0, scrolled)');
+    expect(script).toContain('box.tabIndex = 0');
+  });
+
   test('it only reads', async () => {
     const answer = await get('/upstreams', { method: 'POST', body: '{}' });
     expect(answer.status).toBe(405);
