@@ -40,6 +40,11 @@ test('every event of the table is logged, at the level told', () => {
   expect([...told].filter(([name, level]) => !real.get(name)?.has(level))).toEqual([]);
 });
 
+test('the unit on the page is the one in examples', () => {
+  const unit = /```ini\n(.*?)```/s.exec(page)?.[1];
+  expect(unit).toBe(readFileSync(path.join(ROOT, 'examples/upsync-nginx.service'), 'utf8'));
+});
+
 test('links lead somewhere', () => {
   for (const name of ['operations.md', 'sidecar.md']) {
     const text = readFileSync(path.join(ROOT, 'docs', name), 'utf8');
