@@ -48,7 +48,7 @@ await t.test('check has a verdict and a remedy per line', async (t) => {
     'upstream test',
   ])
     t.match(good.output, new RegExp(`^✔ ${what} `, 'm'), what);
-  t.match(good.output, /: 1 servers in \d+ ms/);
+  t.match(good.output, /: 1 server in \d+ ms/);
 
   box.configure({
     upstream: `upsync 127.0.0.1:${await freePort()}/v1/kv/x/ upsync_type=consul;
@@ -57,12 +57,19 @@ await t.test('check has a verdict and a remedy per line', async (t) => {
   const bad = await box.runAsync('check', ...where);
   t.equal(bad.status, 1);
   t.match(bad.output, /^✘ upstream test .*\n +→ is the registry up/m);
-  t.match(bad.output, /^✘ dump of test .*\n +→ make \/no\/such\/folder writable/m);
+  t.match(
+    bad.output,
+    /^✘ dump of test .*the folder \/no\/such\/folder does not exist\n +→ make \/no\/such\/folder a folder/m,
+  );
 
   box.configure({ upstream: 'upsync 127.0.0.1:1/x; server 127.0.0.1:1;' });
   const wrong = await box.runAsync('check', ...where);
   t.equal(wrong.status, 1);
   t.match(wrong.output, new RegExp(`^✘ configuration .*upsync_type.* in ${box.file('nginx.conf')}:7$`, 'm'));
+
+  const missing = await box.runAsync('check', '-c', box.file('none.conf'));
+  t.equal(missing.status, 1);
+  t.match(missing.output, /^✘ configuration .*none\.conf.*\n +→ name the configuration with -c/m);
 });
 
 await t.test('render prints the translation, or writes it', async (t) => {
@@ -143,7 +150,10 @@ await t.test('help and mistakes', async (t) => {
   }
   const unknown = box.run('shwo');
   t.equal(unknown.status, 2);
-  t.match(unknown.stderr, /^upsync: unknown command 'shwo'\n\(Did you mean show\?\)\n$/);
+  t.match(
+    unknown.stderr,
+    /^upsync: unknown command 'shwo'\n\(Did you mean show\?\)\nupsync: see "upsync --help", which ends with an example\n$/,
+  );
   const unreadable = box.run('run', '-c', '/no/such/upsync.yaml');
   t.equal(unreadable.status, 1);
   t.match(unreadable.stderr, /^upsync: cannot read \/no\/such\/upsync.yaml: .*\n$/);

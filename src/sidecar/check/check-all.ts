@@ -1,12 +1,12 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { openSource } from '../../discovery/open.ts';
-import { errorText } from '../../upstream/errors.ts';
+import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import type { Translation } from '../../upsync/nginx/translation.ts';
 import { findNginx, type NginxBinary } from '../nginx-binary.ts';
 import type { NginxArguments } from '../supervisor/arguments.ts';
 import { judge } from '../supervisor/check-configuration.ts';
-import { mainPaths, type MainPaths } from '../supervisor/main-paths.ts';
+import { mainPaths, type MainPaths, misplacedConf } from '../supervisor/main-paths.ts';
 import { translateOnly } from '../supervisor/preparation.ts';
 import { runtimeBase, runtimeFor } from '../supervisor/runtime.ts';
 import { isRunning, readState } from '../supervisor/state-file.ts';
@@ -39,7 +39,7 @@ export async function checkAll(args: NginxArguments, env: NodeJS.ProcessEnv): Pr
       verdict: 'bad',
       what: 'configuration',
       detail: errorText(error),
-      remedy: 'docs/directives.md has the grammar',
+      remedy: misplacedConf(args, paths) ?? remedyOf(error),
     });
     return findings;
   }
@@ -84,9 +84,19 @@ function checkRuntime({ main, prefix }: MainPaths, env: NodeJS.ProcessEnv): Find
   }
 }
 
+function remedyOf(error: unknown): string {
+  return error instanceof UpsyncError && error.code === 'CONFIG_UNREADABLE'
+    ? 'name the configuration with -c, or make the file readable for this user'
+    : 'correct the line named; docs/directives.md has the grammar';
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
+}
+
 function describeConfiguration({ plans, files, warnings }: Translation, { main }: MainPaths): Finding {
   const what = 'configuration';
-  const counted = `${main}: ${plans.length} upstreams to keep in step, ${files.length} files changed`;
+  const counted = `${main}: ${count(plans.length, 'upstream')} to keep in step, ${count(files.length, 'file')} changed by the translation`;
   const detail = [counted, ...warnings].join('\n');
   if (plans.length === 0)
     return { verdict: 'warning', what, detail, remedy: 'add an upsync directive to an upstream' };
@@ -106,16 +116,17 @@ async function checkNginxTest(
 
 function checkDump(name: string, file: string): Finding {
   const what = `dump of ${name}`;
+  const folder = path.dirname(file);
   try {
-    accessSync(path.dirname(file), constants.W_OK | constants.X_OK);
+    accessSync(folder, constants.W_OK | constants.X_OK);
     const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean).length : 0;
-    return { verdict: 'good', what, detail: `${file}: ${lines} servers kept` };
+    return { verdict: 'good', what, detail: `${file}: ${count(lines, 'server')} kept` };
   } catch (error) {
     return {
       verdict: 'bad',
       what,
-      detail: errorText(error),
-      remedy: `make ${path.dirname(file)} writable for this user, or choose another upsync_dump_path`,
+      detail: existsSync(folder) ? errorText(error) : `the folder ${folder} does not exist`,
+      remedy: `make ${folder} a folder this user may write to, or choose another upsync_dump_path`,
     };
   }
 }

@@ -20,7 +20,10 @@ export async function checkRegistry(
     for await (const list of source.lists(signal)) {
       const ms = Math.round(performance.now() - began);
       const rejected = list.rejected.map(({ where, reason }) => `${where}: ${reason}`);
-      const detail = [`${description}: ${list.servers.length} servers in ${ms} ms`, ...rejected].join('\n');
+      const detail = [
+        `${description}: ${list.servers.length} ${list.servers.length === 1 ? 'server' : 'servers'} in ${ms} ms`,
+        ...rejected,
+      ].join('\n');
       if (list.servers.length === 0) return { verdict: 'warning', what, detail, remedy: emptyRemedy(plan) };
       if (rejected.length > 0)
         return { verdict: 'warning', what, detail, remedy: 'correct these entries; the others are used' };

@@ -8,11 +8,13 @@ export interface Finding {
   readonly remedy?: string;
 }
 
+/** One long name of an upstream must not push the rest of the table aside. */
+const WIDEST = 32;
 const SIGNS = { good: '✔', warning: '!', bad: '✘' } as const;
 
 /** The findings as a table; remedies stand under their line. */
 export function formatFindings(findings: readonly Finding[]): string {
-  const width = Math.max(...findings.map(({ what }) => what.length));
+  const width = Math.min(WIDEST, Math.max(...findings.map(({ what }) => what.length)));
   return findings
     .map(({ verdict, what, detail, remedy }) => {
       const [first = '', ...rest] = detail.split('\n');

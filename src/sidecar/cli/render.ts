@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import path from 'node:path';
+import { UpsyncError } from '../../upstream/errors.ts';
 import { renderTranslation, writeTranslation } from '../../upsync/nginx/render-translation.ts';
 import { requireNginx } from '../nginx-binary.ts';
-import { mainPaths } from '../supervisor/main-paths.ts';
+import { mainPaths, misplacedConf } from '../supervisor/main-paths.ts';
 import { translateOnly } from '../supervisor/preparation.ts';
 import { runtimeBase, runtimeFor } from '../supervisor/runtime.ts';
 import type { CliContext } from './command.ts';
@@ -21,6 +22,9 @@ export function renderCommand(context: CliContext): Command {
       const nginx = await requireNginx(context.env);
       const paths = mainPaths(nginx, args);
       const runtime = runtimeFor(runtimeBase(context.env), paths.main, paths.prefix);
+      const misplaced = misplacedConf(args, paths);
+      if (misplaced !== undefined)
+        throw new UpsyncError('CONFIG_UNREADABLE', `${paths.main} is not there: ${misplaced}`);
       const translation = await translateOnly(nginx, args, paths, runtime);
       for (const warning of translation.warnings) context.stderr(`upsync: warning: ${warning}\n`);
       if (output === undefined) {

@@ -18,3 +18,12 @@ it('prints one line per finding, with its remedy below it', () => {
     ].join('\n'),
   );
 });
+
+it('does not let one long name push the table aside', () => {
+  const name = `upstream ${'x'.repeat(60)}`;
+  const text = formatFindings([
+    { verdict: 'good', what: 'nginx', detail: 'nginx/1.22.1' },
+    { verdict: 'good', what: name, detail: 'fine' },
+  ]);
+  expect(text).toBe(`✔ ${'nginx'.padEnd(32)}  nginx/1.22.1\n✔ ${name}  fine\n`);
+});
