@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -62,6 +62,25 @@ describe('architecture', () => {
 
   it('keeps every folder in a layer of the table', () => {
     expect(files.map(({ file }) => layerOf(file)).filter((layer) => !(layer in LAYERS))).toEqual([]);
+  });
+
+  it('is told where it is: every path of the page exists', () => {
+    const page = readFileSync(path.resolve(ROOT, '../docs/architecture.md'), 'utf8');
+    const table = page.slice(page.indexOf('## Where to find what'), page.indexOf('## The three contracts'));
+    const missing: string[] = [];
+    let count = 0;
+    for (const row of table.matchAll(/^\|.*\|(.*)\|$/gm)) {
+      let folder = '';
+      for (const [, name] of row[1]!.matchAll(/`([\w./-]+(?:\.ts|\/))`/g)) {
+        // A name without a folder stands in the folder of the one before it.
+        const whole = name!.includes('/') ? name! : path.join(folder, name!);
+        folder = whole.endsWith('/') ? whole : path.dirname(whole);
+        if (!existsSync(path.join(ROOT, whole))) missing.push(whole);
+        count += 1;
+      }
+    }
+    expect(missing).toEqual([]);
+    expect(count).toBeGreaterThan(40);
   });
 
   it('imports only downwards', () => {

@@ -50,6 +50,6 @@ export function pendingError(name: string, why: string, lastError: string | unde
   const cause = lastError ?? 'no registry answered yet';
   return new UpsyncError(
     'PENDING',
-    `nothing is known about ${name} ${why}: ${cause}; it is asked for further on`,
+    `nothing is known about ${name} ${why}: ${cause}; a resolver goes on asking`,
   );
 }
