@@ -57,7 +57,7 @@ describe('the packed tarball', () => {
     ];
     expect(needed.filter((name) => !names.includes(name))).toEqual([]);
     const allowed =
-      /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|examples\/[\w./-]+\.(mjs|conf|yaml)|docs\/[\w./-]+\.md|dist\/[\w./-]+(\.js|\.d\.ts|\.lua|\.css|\.html))$/;
+      /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|examples\/[\w./-]+\.(mjs|conf|yaml|service)|docs\/[\w./-]+\.md|dist\/[\w./-]+(\.js|\.d\.ts|\.lua|\.css|\.html))$/;
     expect(names.filter((name) => !allowed.test(name))).toEqual([]);
     expect(names.filter((name) => /(^|\/)test\/|\.test\.|\/sidecar\/.*\.d\.ts$/.test(name))).toEqual([]);
   });
