@@ -81,9 +81,16 @@ export class Ring {
     return true;
   }
 
-  /** Marks the points of servers that are not in the list any more. */
-  forget(home: object | undefined): void {
-    for (const head of this.heads) if (head.home !== home) head.points = 0;
+  /**
+   * Leaves `points` with the servers that this ring and the next one share, and with no other: one that was away in between
+   * may still have those of an older ring.
+   */
+  hand(next: readonly PoolPeer[]): void {
+    const home = next[0]!.home;
+    const points: number[] = [];
+    for (const head of this.heads) points.push(head.home === home ? head.points : 0);
+    for (const head of next) head.points = 0;
+    for (let i = 0; i < points.length; i++) this.heads[i]!.points = points[i]!;
   }
 }
 
@@ -117,7 +124,7 @@ class Points {
 /** Adds the points of servers that are new or weigh otherwise than before. False when the old ring is right as it is. */
 function addChanged(heads: readonly PoolPeer[], added: Points, previous: Ring | undefined): boolean {
   if (previous === undefined) for (const head of heads) head.points = 0;
-  else previous.forget(heads[0]!.home);
+  else previous.hand(heads);
   const share = Math.min(1, MAX_POINTS / (POINTS_PER_WEIGHT * totalWeight(heads)));
   let changed = previous === undefined || !previous.isOf(heads);
   for (const head of heads) {

@@ -111,6 +111,13 @@ describe.each<Method>(['hash_consistent', 'bounded_hash'])('%s', (method) => {
     );
   });
 
+  test('knows a server again that was the only one, and then a backup', () => {
+    const alone = balance(method, list('a'));
+    const away = balance(method, list(['a', { backup: true }], 'b'), alone);
+    const back = balance(method, list('a', ['b', { backup: true }]), away);
+    expect(new Set(mapKeys(back, KEYS))).toEqual(new Set(['a']));
+  });
+
   test('bounds its memory when weights are enormous', () => {
     const servers = Array.from({ length: 40 }, (_, i) =>
       createServer(`10.0.0.${i}:80`, { weight: 1_000_000 }),
