@@ -1,3 +1,4 @@
+import type { RejectedEntry } from '../upstream/errors.ts';
 import type { GroupPlan } from './commands/evaluate.ts';
 import type { HoldOptions, Membership } from './members.ts';
 import { rank, type RankedPlace } from './ranking.ts';
@@ -16,6 +17,9 @@ export interface ComposedPlace {
   readonly confirmedAt: number | undefined;
   /** Why the registry cannot be asked at the moment. */
   readonly error: string | undefined;
+  /** Entries of the registry that cannot be read, and how many servers are used as they were read before. */
+  readonly rejected: readonly RejectedEntry[];
+  readonly unreadable: number;
 }
 
 export interface ComposeInput {
@@ -146,7 +150,7 @@ function overallState(states: readonly ResolutionState[]): ResolutionState {
 }
 
 function placeState(place: ComposedPlace, kept: number, reasons: ResolutionReason[]): ResolutionState {
-  const { idc, origin, confirmedAt, error, membership } = place;
+  const { idc, origin, confirmedAt, error, membership, rejected, unreadable } = place;
   const age = confirmedAt === undefined ? '' : ` of ${new Date(confirmedAt).toISOString()}`;
   if (error !== undefined)
     reasons.push({ idc, code: 'REGISTRY_ERROR', text: `the registry cannot be asked: ${error}` });
@@ -164,13 +168,22 @@ function placeState(place: ComposedPlace, kept: number, reasons: ResolutionReaso
       code: 'REMOVAL_CAP',
       text: `${kept} failing servers stay in use, too many failed too quickly`,
     });
+  if (rejected.length > 0)
+    reasons.push({ idc, code: 'ENTRIES_REJECTED', text: rejectedText(rejected, unreadable) });
   const missing = membership.members.some(({ provider }) => provider.health === 'missing');
   if (origin === 'none') {
     reasons.push({ idc, code: 'UNKNOWN', text: 'its servers are not known yet' });
     return 'pending';
   }
   if (origin === 'snapshot' || error !== undefined) return 'stale';
-  return membership.emptySince !== undefined || kept > 0 || missing ? 'held' : 'live';
+  const isHeld = membership.emptySince !== undefined || kept > 0 || missing || unreadable > 0;
+  return isHeld ? 'held' : 'live';
+}
+
+function rejectedText(rejected: readonly RejectedEntry[], unreadable: number): string {
+  const [first] = rejected;
+  const kept = unreadable === 0 ? '' : ` (servers kept as they were read before: ${unreadable})`;
+  return `entries of the registry that cannot be used: ${rejected.length}${kept}, the first ${first!.where}: ${first!.reason}`;
 }
 
 function sameItems<T extends object>(a: readonly T[], b: readonly T[]): boolean {

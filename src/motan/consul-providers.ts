@@ -34,7 +34,10 @@ export function createConsulProviders(
     [],
     (reply) => {
       const value = readProviders(reply, query);
-      const changed = last === undefined || !sameProviders(last.providers, value.providers);
+      const changed =
+        last === undefined ||
+        !sameProviders(last.providers, value.providers) ||
+        !sameRejected(last.rejected, value.rejected);
       last = value;
       return { value, changed };
     },
@@ -99,6 +102,13 @@ function readKvText(reply: RegistryReply): string {
 
 function sameProviders(a: readonly Provider[], b: readonly Provider[]): boolean {
   return a.length === b.length && a.every((one, at) => sameProvider(one, b[at]!));
+}
+
+function sameRejected(a: readonly RejectedEntry[], b: readonly RejectedEntry[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ where, reason }, at) => where === b[at]!.where && reason === b[at]!.reason)
+  );
 }
 
 function sameProvider(a: Provider, b: Provider): boolean {

@@ -1,6 +1,7 @@
 import type { Feed, FeedPool, FeedState } from './feed.ts';
 import { type HoldOptions, type Membership, NO_MEMBERS, remember } from './members.ts';
 import { PROBE_DEFAULTS, type ProbeOptions, connectMs, silentServers } from './probe.ts';
+import type { RejectedEntry } from '../upstream/errors.ts';
 import { isHealthy, type Provider, type ProviderList } from './provider.ts';
 import type { SnapshotPlace } from './snapshot-file.ts';
 import type { RegistryQuery } from './topology.ts';
@@ -30,6 +31,10 @@ export class Place {
   origin: 'none' | 'snapshot' | 'registry' = 'none';
   confirmedAt: number | undefined;
   error: string | undefined;
+  /** Entries of the registry's last answer that could not be read. */
+  rejected: readonly RejectedEntry[] = [];
+  /** Servers that are used as they were read last, because their entry cannot be read now. */
+  unreadable = 0;
   /** It stands for a group that only a command named. */
   isExtra = false;
   readonly #options: PlaceOptions;
@@ -143,10 +148,22 @@ export class Place {
     changed();
   }
 
+  // An entry that is still there but cannot be read is no deregistration: its server stays as it was read last.
+  #unreadable({ rejected }: ProviderList): readonly Provider[] {
+    if (rejected.length === 0) return [];
+    const known = new Map(this.#believed.members.map(({ provider }) => [provider.id, provider]));
+    return rejected.flatMap(({ where }) => known.get(where) ?? []);
+  }
+
   #take(list: ProviderList): void {
     const { hold, now } = this.#options;
-    if (list !== this.#last || this.#shown === undefined)
-      this.#shown = { ...list, providers: selected(list, this.query) };
+    if (list !== this.#last || this.#shown === undefined) {
+      const providers = selected(list, this.query);
+      const kept = this.#unreadable(list);
+      this.#shown = { ...list, providers: [...providers, ...kept] };
+      this.rejected = list.rejected;
+      this.unreadable = kept.length;
+    }
     this.#last = list;
     this.#believe(remember(this.#believed, this.#shown, now(), hold));
     this.origin = 'registry';

@@ -107,6 +107,32 @@ describe('resolve', () => {
     expect(resolver.resolve(NAME).version).toBe(first.version + 1);
   });
 
+  it('keeps a server whose entry cannot be read any more as it was, says so, and lets those that left go', async () => {
+    fill();
+    registry.set('local/rs', listOf([provider(1), provider(2), provider(3)]));
+    const resolver = start();
+    await resolver.ready(NAME);
+    const rejected = ['1', 'new'].map((where) => ({
+      where,
+      code: 'BAD_MOTAN_URL',
+      reason: 'the tag is odd',
+    }));
+    registry.set('local/rs', { providers: [provider(2)], rejected, complete: true });
+    await until(() => codes(resolver.resolve(NAME)).includes('ENTRIES_REJECTED'));
+    const own = () => resolver.resolve(NAME).servers.filter(({ idc }) => idc === 'a');
+    expect(own().map(({ host, share }) => [host, share])).toEqual([
+      ['10.0.0.1', 0.5],
+      ['10.0.0.2', 0.5],
+    ]);
+    expect(resolver.resolve(NAME)).toMatchObject({ state: 'held' });
+    expect(resolver.resolve(NAME).reasons[0]!.text).toContain(
+      'cannot be used: 2 (servers kept as they were read before: 1)',
+    );
+    registry.set('local/rs', { providers: [provider(2)], rejected: [rejected[1]!], complete: true });
+    await until(() => own().length === 1);
+    expect(resolver.resolve(NAME).state).toBe('live');
+  });
+
   it('looks only at the port of the name', async () => {
     fill();
     registry.set('local/rs', listOf([provider(1), provider(2, { port: 6380 })]));
