@@ -1,6 +1,6 @@
+import { UpsyncError } from '../../upstream/errors.ts';
 import { isHealthy } from '../provider.ts';
 import type { NameReader, Resolution, ResolvedServer } from '../resolution.ts';
-import { badRequest } from './services.ts';
 import type { ServiceNode, ServiceNodes } from './sign.ts';
 
 /**
@@ -37,12 +37,13 @@ export class NameGate {
     this.#idleMs = idleMs;
   }
 
-  /** The first answer to a name. @throws {UpsyncError} what the resolver throws; BAD_REQUEST when too many are looked up. */
+  /** The first answer to a name. @throws {UpsyncError} what the resolver throws; TOO_MANY_NAMES. */
   async resolve(resolver: NameReader, name: string, timeoutMs: number): Promise<Resolution> {
     const now = performance.now();
     if (!this.#usedAt.has(name) && this.#usedAt.size >= this.#max) {
       for (const [other, at] of this.#usedAt) if (now - at > this.#idleMs) this.#usedAt.delete(other);
-      if (this.#usedAt.size >= this.#max) throw badRequest('too many names are looked up; try again later');
+      if (this.#usedAt.size >= this.#max)
+        throw new UpsyncError('TOO_MANY_NAMES', 'too many names are looked up; try again later');
     }
     const current = resolver.resolve(name);
     this.#usedAt.set(name, now);

@@ -78,6 +78,21 @@ describe('lookups of names', () => {
     expect(hosts((await client.get(poll + sign)).body.body.nodes.working)).toEqual(['10.0.0.9:6379']);
   });
 
+  it('asks a client to come back later when too many names are looked up', async () => {
+    const resolver = createResolver({
+      topology: createTopology({ local: 'a', idcs: [{ name: 'a' }] }),
+      providers: () => new MemoryRegistry<ProviderList>().source('none'),
+      settleMs: 20,
+    });
+    onTestFinished(() => resolver.close());
+    const client = await start({ resolver, readyTimeoutMs: 20, maxNames: 2 });
+    const said = await Promise.all(
+      ['x', 'y', 'z'].map((service) => client.get(`${NAMING}lookup&service=${service}&cluster=a/1`)),
+    );
+    expect(said.map(({ status }) => status)).toEqual([503, 503, 503]);
+    expect(said.filter(({ body }) => body.error.includes('try again later'))).toHaveLength(1);
+  });
+
   it('shows registered nodes before those of a name, and the name again when they are gone', async () => {
     const { client } = await withNames([provider(1)]);
     const lookup = async (service: string, cluster: string) => {
