@@ -174,7 +174,7 @@ describe.each(REGISTRIES)(TITLE, (_, open) => {
         }
       })();
       let most = 0;
-      const measuring = setInterval(() => (most = Math.max(most, heap() - before)), STORM_MS / 20);
+      const measuring = setInterval(() => (most = Math.max(most, heap() - before)), STORM_MS / 10);
       onTestFinished(() => clearInterval(measuring));
 
       await spread(join);
