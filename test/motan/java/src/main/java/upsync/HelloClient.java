@@ -4,7 +4,7 @@ import com.weibo.api.motan.config.ProtocolConfig;
 import com.weibo.api.motan.config.RefererConfig;
 import com.weibo.api.motan.config.RegistryConfig;
 
-/** A Motan client that finds its server through Consul: `HelloClient group registry-address`. Prints one answer. */
+/** A Motan client that finds its server through Consul: `HelloClient group registry-address`. Prints one answer, or why there is none. */
 public final class HelloClient {
     public static void main(String[] args) throws Exception {
         RegistryConfig registry = new RegistryConfig();
@@ -23,7 +23,19 @@ public final class HelloClient {
         referer.setRequestTimeout(5000);
         referer.setRegistry(registry);
         referer.setProtocol(protocol);
-        System.out.println("answer: " + referer.getRef().hello("upsync"));
-        System.exit(0);
+        Hello hello = referer.getRef();
+        for (int left = 10; ; left--) {
+            try {
+                System.out.println("answer: " + hello.hello("upsync"));
+                System.exit(0);
+            } catch (RuntimeException error) {
+                // On a busy machine the first connection may take longer than Motan waits for it.
+                if (left == 0) {
+                    error.printStackTrace();
+                    System.exit(1);
+                }
+                Thread.sleep(500);
+            }
+        }
     }
 }
