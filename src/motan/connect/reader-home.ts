@@ -10,6 +10,7 @@ export class ReaderHome {
   readonly #random: () => number;
   #address: string | undefined;
   #shares: ReadonlyMap<string, number> = new Map();
+  #last: { readonly resolution: Resolution; readonly home: ResolvedServer | undefined } | undefined;
 
   constructor(random: () => number) {
     this.#random = random;
@@ -17,6 +18,13 @@ export class ReaderHome {
 
   /** Where the reader belongs by this resolution; undefined when no server has traffic. The same one gives the same answer. */
   in(resolution: Resolution): ResolvedServer | undefined {
+    if (this.#last?.resolution === resolution) return this.#last.home;
+    const home = this.#drawn(resolution);
+    this.#last = { resolution, home };
+    return home;
+  }
+
+  #drawn(resolution: Resolution): ResolvedServer | undefined {
     const usable = candidates(resolution, 'writer', this.#random);
     const shares = new Map(usable.map(({ address, share }) => [address, share]));
     if (shares.size > 0) {
