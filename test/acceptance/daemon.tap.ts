@@ -25,6 +25,15 @@ await t.test('without "daemon off" it detaches once nginx listens', async (t) =>
     t.equal(box.run('nginx', '-s', 'reload', ...box.args).status, 0);
     await until(async () => (await box.get('/new')).text === 'new');
     t.equal(pidOf(box), pid, 'the pid stays');
+
+    for (const http of ['no_such_thing;', 'upstream b { upsync 127.0.0.1:1/x upsync_type=no; }']) {
+      box.configure({ main: '', http });
+      const refused = box.run('nginx', '-s', 'reload', ...box.args);
+      t.equal(refused.status, 1, 'a broken configuration is refused at once, as by nginx');
+      t.match(refused.stderr, `[emerg] `);
+      t.match(refused.stderr, `in ${box.file('nginx.conf')}:11`);
+    }
+    t.notMatch(box.read('error.log'), /configuration_rejected|reload_failed/, 'nobody was signalled');
   });
 
   await t.test('-s reopen', async (t) => {

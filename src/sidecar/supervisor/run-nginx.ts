@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import { type NginxBinary, PROBE_VARIABLE, requireNginx } from '../nginx-binary.ts';
 import { NGINX_HELP, type NginxArguments, parseNginxArguments } from './arguments.ts';
-import { mainPaths } from './main-paths.ts';
+import { type MainPaths, mainPaths } from './main-paths.ts';
 
 /** This program under the name of nginx, for a daemon to run itself again. */
 const PROGRAM = fileURLToPath(new URL('../nginx.js', import.meta.url));
@@ -44,11 +44,22 @@ async function act(nginx: NginxBinary, args: NginxArguments, words: readonly str
   if (args.test) return (await import('./check-configuration.ts')).checkConfiguration(nginx, args, paths);
   if (args.signal === undefined)
     return (await import('./start-nginx.ts')).startNginx({ nginx, args, paths, words, program: PROGRAM });
+  if (args.signal === 'reload' && !(await mayReload(nginx, args, paths))) return 1;
   const [{ sendSignal }, { readMainContext }] = await Promise.all([
     import('./send-signal.ts'),
     import('./main-context.ts'),
   ]);
   return sendSignal(args.signal, readMainContext(nginx, args, paths).pidPath, complain);
+}
+
+// nginx as well reads the whole configuration before it signals, and scripts go by its exit code. Ending nginx must be
+// possible with a broken one, so nothing else is checked.
+async function mayReload(nginx: NginxBinary, args: NginxArguments, paths: MainPaths): Promise<boolean> {
+  const { judge } = await import('./check-configuration.ts');
+  const { ok, output } = await judge(nginx, { ...args, quiet: true }, paths);
+  const said = output.split('\n').filter((line) => line !== '' && !/ test failed$/.test(line));
+  for (const line of said) complain(line);
+  return ok;
 }
 
 function runReal(nginx: NginxBinary, args: readonly string[]): Promise<number> {
