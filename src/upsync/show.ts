@@ -13,9 +13,10 @@ export const UNKNOWN_UPSTREAM = 'The upstream you requested does not exist. Plea
 /** The answer when there is no upstream at all. */
 export const NO_UPSTREAMS = 'No upstreams defined';
 
-/** An upstream with these servers, as it is shown. */
+/** An upstream with these servers, as it is shown: primaries first, then backups, each in the list's order. */
 export function shown(name: string, servers: readonly Server[]): ShownUpstream {
-  return { name, lines: servers.map(formatServerLine) };
+  const ordered = [...servers.filter(({ backup }) => !backup), ...servers.filter(({ backup }) => backup)];
+  return { name, lines: ordered.map(formatServerLine) };
 }
 
 /**

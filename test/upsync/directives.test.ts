@@ -150,10 +150,7 @@ describe('the upsync directive', () => {
       [KV, 'upsync_type=zookeeper'],
       'invalid value "zookeeper" in "upsync_type", it must be one of consul, consul_services, consul_health, etcd, file',
     ],
-    [
-      [KV, 'upsync_type='],
-      'parameter "upsync_type" of the "upsync" directive needs a value: upsync_type=…',
-    ],
+    [[KV, 'upsync_type='], 'parameter "upsync_type" of the "upsync" directive needs a value: upsync_type=…'],
     [[KV, 'upsync_type'], 'parameter "upsync_type" of the "upsync" directive needs a value: upsync_type=…'],
     [
       [KV, 'upsync_interva=5s', 'upsync_type=consul'],

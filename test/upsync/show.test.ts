@@ -27,6 +27,14 @@ describe('upstream_show', () => {
     expect(showAnswer([TEST, OTHER], query)).toBe(expected);
   });
 
+  it('shows backups last, wherever they are in the list, as the workers do', () => {
+    const { lines } = shown('t', [
+      createServer('10.0.0.1:80', { backup: true }),
+      createServer('10.0.0.2:80'),
+    ]);
+    expect(lines.map((line) => line.split(' ')[1])).toEqual(['10.0.0.2:80', '10.0.0.1:80']);
+  });
+
   it('says so when there is no upstream', () => {
     expect(formatAllUpstreams([])).toBe('No upstreams defined');
   });

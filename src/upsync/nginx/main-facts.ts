@@ -14,10 +14,14 @@ const ONCE: ReadonlySet<string> = new Set(['pid', 'daemon', 'user', 'worker_proc
 export class MainFacts {
   readonly #options: TranslateOptions;
   readonly #seen = new Map<string, Directive>();
+  /** The modules that `-g` loads, which nginx does not load twice. */
+  readonly commandLineModules: readonly Directive[];
 
   constructor(options: TranslateOptions) {
     this.#options = options;
-    for (const directive of commandLine(options.globalDirectives ?? '')) this.add(directive);
+    const given = commandLine(options.globalDirectives ?? '');
+    this.commandLineModules = given.filter(({ name }) => name === 'load_module');
+    for (const directive of given) this.add(directive);
   }
 
   /** A directive of the main context. */

@@ -130,7 +130,7 @@ function upstream(scope: TranslateScope, order: UpstreamOrder<ReadUpstream>, ste
 }
 
 // The control server and the hooks, behind the brace of `http`; hooks the user has are shared instead.
-function wireWorkers(scope: TranslateScope, { http, hooks, modules, uncached, given }: Found): void {
+function wireWorkers(scope: TranslateScope, { main, http, hooks, modules, uncached, given }: Found): void {
   const { mode, prefix, lua } = scope.options;
   if (mode.kind !== 'workers') throw new TypeError('only the workers mode has hooks');
   for (const step of uncached) refuseUncached(scope, step);
@@ -149,7 +149,7 @@ function wireWorkers(scope: TranslateScope, { http, hooks, modules, uncached, gi
   const preamble = toBytes(httpPreamble({ ...mode, given }));
   const rest = [...own].map((phase) => toBytes(hookDirective(phase, code[phase])));
   scope.edits.insert(http!.file, http!.directive.block!.start, ` ${[preamble, ...rest].join(' ')}`);
-  if (lua.kind === 'dynamic') addLuaModules(scope, lua.modules, modules);
+  if (lua.kind === 'dynamic') addLuaModules(scope, lua.modules, modules, main.commandLineModules);
 }
 
 // Each request would begin with Lua that was loaded a moment ago, by a worker that cannot read the lists.

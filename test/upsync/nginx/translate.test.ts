@@ -414,6 +414,14 @@ describe('the Lua module', () => {
     };
     expect(textOf(await run(files, { lua: DEBIAN_LUA }))).toMatch(/^include/);
   });
+
+  it.each([
+    [`load_module ${kit}; load_module ${lua};`, /^http/],
+    [`load_module "${kit}";`, new RegExp(`^load_module "${lua}"; http`)],
+  ])('is not loaded again when the command line does: %s', async (globalDirectives, expected) => {
+    const files = { 'nginx.conf': inUpstream('') };
+    expect(textOf(await run(files, { lua: DEBIAN_LUA, globalDirectives }))).toMatch(expected);
+  });
 });
 
 describe('a configuration without our directives', () => {
