@@ -10,7 +10,23 @@ const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r
  * Source: cJSON as nginx-upsync-module vendors it, `ngx_http_json.c`.
  */
 export function parseLooseJson(text: string): unknown {
-  return new Reader(text).value(0);
+  const strict = parseStrict(text);
+  return strict === undefined ? new Reader(text).value(0) : strict;
+}
+
+// Nearly every value is a flat object of strict JSON, which Node reads ten times as fast. With as many colons as members no
+// name stands twice.
+function parseStrict(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  let colons = 0;
+  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) colons++;
+  return colons === Object.keys(value).length ? value : undefined;
 }
 
 class Reader {
