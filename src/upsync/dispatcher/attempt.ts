@@ -4,6 +4,7 @@ import type { Balancer, Peer, PickRequest } from '../../balancer/balancer.ts';
 import { UpsyncError } from '../../upstream/errors.ts';
 import { failureChannel, pickChannel } from './channels.ts';
 import { conditionOfError, isRefusedStream, NextUpstream } from './next-upstream.ts';
+import { isAsyncPieces, isBodyError, isRepeatable, KeptBody } from './repeatable-body.ts';
 
 /** What an attempt needs of the dispatcher it belongs to. */
 export interface AttemptHost {
@@ -28,11 +29,6 @@ export const DROP_LIMIT_BYTES = 64 * 1024;
 /** Shared by all first attempts, and never changed. */
 const NONE: Peer[] = [];
 
-/** A body that can be sent again: none, text or bytes. Streams are gone once they were read. */
-function isRepeatable(body: unknown): boolean {
-  return body === null || body === undefined || typeof body === 'string' || body instanceof Uint8Array;
-}
-
 /**
  * One attempt of a caller's request at one server. It also carries all that is kept of the request, so that one which goes
  * well costs a single object; each further attempt is an object of its own, as a dropped answer may still be coming in.
@@ -54,7 +50,7 @@ export abstract class Attempt {
   constructor(host: AttemptHost, options: Dispatcher.DispatchOptions, key: string, before?: Attempt) {
     const now = performance.now();
     this.#host = host;
-    this.#options = options;
+    this.#options = before === undefined ? withKeptBody(options, host.nextUpstream) : options;
     this.#key = key;
     this.#startedAt = now;
     if (before === undefined) {
@@ -86,9 +82,16 @@ export abstract class Attempt {
     const { server } = peer;
     if (pickChannel.hasSubscribers)
       pickChannel.publish({ upstream: host.upstream, server, attempt: this.#tried.length + 1 });
-    return host
-      .poolOf(server.address, this.#options.origin)
-      .dispatch(this.#options, this as Dispatcher.DispatchHandler);
+    try {
+      return host
+        .poolOf(server.address, this.#options.origin)
+        .dispatch(this.#options, this as Dispatcher.DispatchHandler);
+    } catch (error) {
+      // An origin that cannot be, for instance; no server is to blame.
+      this.#end(false, '');
+      this.fail(error as Error);
+      return true;
+    }
   }
 
   /** Ends the request for the caller. */
@@ -100,7 +103,9 @@ export abstract class Attempt {
   /** The server answered; true when its answer is to be dropped, as the next server was asked. */
   protected answered(status: number): boolean {
     this.#headersAt = performance.now();
-    if (!this.#host.nextUpstream.allowsStatus(status, this.#options.method) || !this.#mayGoOn()) return false;
+    const { method, body } = this.#options;
+    if (!this.#host.nextUpstream.allowsStatus(status, method) || !isRepeatable(body) || !this.#mayGoOn())
+      return false;
     this.#end(NextUpstream.isFailure(status), `status ${status}`);
     this.#goOn();
     return true;
@@ -114,17 +119,30 @@ export abstract class Attempt {
 
   /** The attempt ended well, as far as the server is concerned. */
   protected completed(): void {
+    const { body } = this.#options as { body?: unknown };
+    if (body instanceof KeptBody) body.last();
     this.#end(false, '');
   }
 
-  /** The attempt broke; true when the next server was asked. `begun`: sending had begun, so a body may be used up. */
-  protected broken(error: Error, begun: boolean): boolean {
-    const condition = this.#headersAt > 0 ? undefined : conditionOfError(error);
+  /**
+   * The attempt broke; true when the next server was asked. `begun`: sending had begun, so a body may be used up. `aborted`:
+   * by the caller, whatever the error says.
+   */
+  protected broken(error: Error, begun: boolean, aborted: boolean): boolean {
+    const { method, body } = this.#options;
+    const isOthers = aborted || this.#headersAt > 0 || isBodyError(body, error);
+    const condition = isOthers ? undefined : conditionOfError(error);
     this.#end(condition !== undefined, error.message);
-    if (condition === undefined || (begun && !isRepeatable(this.#options.body))) return false;
     const sent = begun && !isRefusedStream(error);
-    if (!this.#host.nextUpstream.allowsError(condition, this.#options.method, sent)) return false;
-    if (!this.#mayGoOn()) return false;
+    if (
+      condition === undefined ||
+      (begun && !isRepeatable(body)) ||
+      !this.#host.nextUpstream.allowsError(condition, method, sent) ||
+      !this.#mayGoOn()
+    ) {
+      if (body instanceof KeptBody) body.last();
+      return false;
+    }
     this.#goOn();
     return true;
   }
@@ -158,4 +176,15 @@ export abstract class Attempt {
         (tried === '' ? '' : ` left after ${tried}`),
     );
   }
+}
+
+/** Bodies in pieces are kept where the request may be repeated. */
+function withKeptBody(
+  options: Dispatcher.DispatchOptions,
+  nextUpstream: NextUpstream,
+): Dispatcher.DispatchOptions {
+  // undici's types know nothing of what its fetch gives.
+  const body: unknown = options.body;
+  if (!isAsyncPieces(body) || !nextUpstream.mayRepeat(options.method, true)) return options;
+  return { ...options, body: new KeptBody(body) as unknown as Dispatcher.DispatchOptions['body'] };
 }

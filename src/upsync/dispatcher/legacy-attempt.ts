@@ -19,6 +19,7 @@ export interface LegacyHandler {
 export class LegacyAttempt extends Attempt {
   readonly #handler: LegacyHandler;
   #abort: ((error?: Error) => void) | undefined;
+  #aborted = false;
   #dropping = false;
   #dropped = 0;
 
@@ -39,7 +40,10 @@ export class LegacyAttempt extends Attempt {
 
   onConnect(abort: (error?: Error) => void, context?: unknown): void {
     this.#abort = abort;
-    this.#handler.onConnect?.(abort, context);
+    this.#handler.onConnect?.((error) => {
+      this.#aborted = true;
+      abort(error);
+    }, context);
   }
 
   onResponseStarted(): void {
@@ -82,7 +86,7 @@ export class LegacyAttempt extends Attempt {
 
   onError(error: Error): void {
     if (this.#dropping) return;
-    if (!this.broken(error, this.#abort !== undefined)) this.#handler.onError?.(error);
+    if (!this.broken(error, this.#abort !== undefined, this.#aborted)) this.#handler.onError?.(error);
   }
 
   protected override again(host: AttemptHost, options: Dispatcher.DispatchOptions, key: string): Attempt {

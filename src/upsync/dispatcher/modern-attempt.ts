@@ -77,7 +77,9 @@ export class ModernAttempt extends Attempt implements Dispatcher.DispatchHandler
 
   onResponseError(controller: Controller, error: Error): void {
     if (this.#dropping) return;
-    if (!this.broken(error, this.#sent)) this.#handler.onResponseError?.(controller, error);
+    // Before a request is begun, undici has no controller for it.
+    if (!this.broken(error, this.#sent, this.#sent && controller.aborted))
+      this.#handler.onResponseError?.(controller, error);
   }
 
   protected override again(host: AttemptHost, options: Dispatcher.DispatchOptions, key: string): Attempt {

@@ -69,13 +69,13 @@ export class NextUpstream {
 
   /** Whether a failed attempt may be repeated on another server. `sent`: the request may have reached the first one. */
   allowsError(condition: 'error' | 'timeout' | 'invalid_header', method: string, sent: boolean): boolean {
-    return this.#conditions.has(condition) && this.#mayRepeat(method, sent);
+    return this.#conditions.has(condition) && this.mayRepeat(method, sent);
   }
 
   /** Whether a response with this status is dropped in favour of another server's. */
   allowsStatus(status: number, method: string): boolean {
     // The lowest one that can be named is 403; most answers are done with here.
-    return status >= 400 && this.#conditions.has(`http_${status}`) && this.#mayRepeat(method, true);
+    return status >= 400 && this.#conditions.has(`http_${status}`) && this.mayRepeat(method, true);
   }
 
   /** nginx counts 403 and 404 as an answer, not as a failure of the server. */
@@ -83,7 +83,8 @@ export class NextUpstream {
     return status !== 403 && status !== 404;
   }
 
-  #mayRepeat(method: string, sent: boolean): boolean {
+  /** `sent`: the request may have reached a server. */
+  mayRepeat(method: string, sent: boolean): boolean {
     return !sent || !UNSAFE.has(method) || this.#conditions.has('non_idempotent');
   }
 }

@@ -33,6 +33,7 @@ export interface DispatcherOptions {
 }
 
 const KEYED = new Set(['hash', 'hash_consistent', 'bounded_hash', 'ip_hash']);
+const NO_OPTIONS: Dispatcher.DispatchOptions = { path: '/', method: 'GET' };
 const NON_ASCII = /[^\0-\x7f]/;
 
 /**
@@ -111,9 +112,13 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const attempt = this.#attempt(options, handler);
-    if (!this.closed) return attempt.send();
-    attempt.fail(this.destroyed ? new errors.ClientDestroyedError() : new errors.ClientClosedError());
+    // Callers in JavaScript may give anything; both answers are undici's.
+    if (!isObject(handler)) throw new errors.InvalidArgumentError('handler must be an object');
+    const attempt = this.#attempt(isObject(options) ? options : NO_OPTIONS, handler);
+    if (!this.closed && isObject(options)) return attempt.send();
+    if (this.destroyed) attempt.fail(new errors.ClientDestroyedError());
+    else if (this.closed) attempt.fail(new errors.ClientClosedError());
+    else attempt.fail(new errors.InvalidArgumentError('opts must be an object.'));
     return true;
   }
 
@@ -145,7 +150,7 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
   /** Which of undici's two shapes a handler has is looked at once. */
   #attempt(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): Attempt {
     const key = this.#key(options);
-    return 'onRequestStart' in handler
+    return isModern(handler)
       ? new ModernAttempt(this.#host, options, key, handler)
       : new LegacyAttempt(this.#host, options, key, handler as LegacyHandler);
   }
@@ -191,4 +196,15 @@ function pathOf(options: Dispatcher.DispatchOptions): string {
 function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | void {
   if (callback === undefined) return promise;
   void promise.then(callback, callback);
+}
+
+/** Of the newer shape's methods each one is optional; of the older shape's, `onConnect` is not. */
+function isModern(handler: object): boolean {
+  if ('onRequestStart' in handler) return true;
+  if ('onConnect' in handler) return false;
+  return ['onResponseStart', 'onResponseEnd', 'onResponseError'].some((name) => name in handler);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
