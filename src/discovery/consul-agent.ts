@@ -1,4 +1,7 @@
+import { lookup } from 'node:dns';
+import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import type { LookupFunction } from 'node:net';
 import type Consul from 'consul';
 import { errorText, UpsyncError } from '../upstream/errors.ts';
 import { type Credentials, loadTls, readToken } from './credentials.ts';
@@ -46,12 +49,17 @@ export async function openConsulAgent(
   const secure = url.protocol === 'https:';
   const port = Number(url.port || (secure ? 443 : 80));
   const agent = secure
-    ? { agent: new HttpsAgent({ ...(await loadTls(credentials.tls)), keepAlive: true }) }
-    : {};
+    ? new HttpsAgent({ ...(await loadTls(credentials.tls)), keepAlive: true, lookup: lookupPlain })
+    : new HttpAgent({ keepAlive: true, lookup: lookupPlain });
   // The package's types leave out `timeout`, which its HTTP client takes.
-  const options = { host: url.hostname, port, secure, timeout: timeoutMs, ...agent };
+  const options = { host: url.hostname, port, secure, timeout: timeoutMs, agent };
   return new PackageAgent(new Client(options), url.origin, credentials);
 }
+
+/** The package leaves an IPv6 address in the brackets it has in a URL. */
+const lookupPlain: LookupFunction = (host, options, callback) => {
+  lookup(host.replace(/^\[(.*)\]$/, '$1'), options, callback);
+};
 
 class PackageAgent implements ConsulAgent {
   readonly #client: Consul;

@@ -9,6 +9,9 @@ const BEATS_PER_TTL = 3;
 /** Least and most that one request to the agent may take: in between, the time from beat to beat. Milliseconds. */
 const REQUEST_MS = { least: 1000, most: 10_000 } as const;
 
+/** What timers can do. Milliseconds. */
+const LONGEST_MS = 2_147_483_647;
+
 /** How an instance presents itself; see {@link Registrar}. */
 export interface RegistrarOptions {
   /** The local Consul agent. @default 'http://127.0.0.1:8500' */
@@ -28,7 +31,7 @@ export interface RegistrarOptions {
   readonly meta?: Readonly<Record<string, string>>;
   /** 1..65535, told by the tag `weight=`. @default 1 */
   readonly weight?: number;
-  /** Without a beat for this long the instance is critical. Milliseconds. @default 15000 */
+  /** Without a beat for this long the instance is critical. Milliseconds, at most a day. @default 15000 */
   readonly ttlMs?: number;
   /** Without a beat for this long Consul forgets the instance. At least a minute. Milliseconds. @default 600000 */
   readonly deregisterAfterMs?: number;
@@ -64,8 +67,13 @@ export class Registrar {
   #queue: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
+  /** @throws {RangeError} when `port`, `weight` or a time is out of its range. */
   constructor(options: RegistrarOptions) {
-    const { name, address, port } = options;
+    const { name, address, port, ttlMs, drainMs, deregisterAfterMs } = options;
+    checkRange('a port', port, 1, 65_535);
+    checkRange('ttlMs', ttlMs, 1, 86_400_000);
+    checkRange('drainMs', drainMs, 0, LONGEST_MS);
+    checkRange('deregisterAfterMs', deregisterAfterMs, 60_000, LONGEST_MS);
     this.#options = options;
     this.#logger = options.logger ?? SILENT;
     this.#weight = checkedWeight(options.weight ?? 1);
@@ -223,6 +231,12 @@ export class Registrar {
 }
 
 function checkedWeight(weight: number): number {
-  if (Number.isInteger(weight) && weight >= 1 && weight <= 65_535) return weight;
-  throw new RangeError(`Expected a weight from 1 to 65535, got ${weight}`);
+  checkRange('a weight', weight, 1, 65_535);
+  return weight;
+}
+
+/** Nothing is checked that was not given. */
+function checkRange(what: string, value: number | undefined, least: number, most: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
+  throw new RangeError(`Expected ${what} from ${least} to ${most}, got ${value}`);
 }

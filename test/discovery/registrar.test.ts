@@ -77,6 +77,28 @@ describe('the registrar', () => {
     await Promise.all([registrar.close(), registrar.close()]);
   });
 
+  it('registers with an agent at an IPv6 address', async () => {
+    const registry = await createEmbeddedRegistry({ listen: '[::1]:0' });
+    const registrar = new Registrar({ agent: registry.url, name: 'web', port: 80 });
+    await registrar.register();
+    await registrar.close();
+    await registry.close();
+  });
+
+  // A TTL of none, or one that no timer can do, would make it beat without a pause.
+  it.each([
+    { port: 0 },
+    { port: 65_536 },
+    { ttlMs: 0 },
+    { ttlMs: Number.NaN },
+    { ttlMs: 1e10 },
+    { drainMs: -1 },
+    { drainMs: 1e10 },
+    { deregisterAfterMs: 59_999 },
+  ])('refuses %o', (wrong) => {
+    expect(() => new Registrar({ name: 'web', port: 80, ...wrong })).toThrow(RangeError);
+  });
+
   it.each([0, 65_536, 1.5, Number.NaN])('refuses the weight %s', (weight) => {
     expect(() => new Registrar({ name: 'web', port: 80, weight })).toThrow(RangeError);
   });

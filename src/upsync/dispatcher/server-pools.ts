@@ -83,20 +83,24 @@ export class ServerPools {
   }
 }
 
-function connectorTo(
-  address: string,
-  { connect = {}, allowH2, connectTimeout }: PoolOptions,
-): buildConnector.connector {
+/** A pool that is given a connector leaves to it those of its options that are about connecting. */
+function connectorTo(address: string, options: PoolOptions): buildConnector.connector {
   const { kind, host, port } = parseAddress(address);
-  const common = {
-    ...(allowH2 === undefined ? {} : { allowH2 }),
-    ...(connectTimeout === undefined ? {} : { timeout: connectTimeout }),
+  const { allowH2, connectTimeout, maxCachedSessions, autoSelectFamily, autoSelectFamilyAttemptTimeout } =
+    options;
+  const given = {
+    ...{ allowH2, timeout: connectTimeout, maxCachedSessions },
+    ...{ autoSelectFamily, autoSelectFamilyAttemptTimeout },
   };
-  if (kind === 'unix') return buildConnector({ ...common, ...connect, socketPath: host });
-  const base = buildConnector({ ...common, ...connect });
-  return (options, callback) =>
+  const common: buildConnector.BuildOptions = {
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    ...options.connect,
+  };
+  if (kind === 'unix') return buildConnector({ ...common, socketPath: host });
+  const base = buildConnector(common);
+  return (wanted, callback) =>
     base(
-      { ...options, servername: options.servername ?? options.hostname, hostname: host, port: String(port) },
+      { ...wanted, servername: wanted.servername ?? wanted.hostname, hostname: host, port: String(port) },
       callback,
     );
 }
