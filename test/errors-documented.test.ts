@@ -5,8 +5,9 @@ import { describe, expect, it } from 'vitest';
 const ROOT = path.resolve(import.meta.dirname, '..');
 const WORKER = 'upsync/nginx/worker/';
 
-// Names in capitals that are no codes of ours: environment variables, parameters of Motan, and the errors of undici and of DNS.
-const NO_CODE = /^(UPSYNC_|XDG_|UND_ERR_|MOTAN_(LOCAL_IP|IP_PREFIX)$|META_WEIGHT$|ENOTFOUND$)/;
+// Names in capitals that are no codes of ours: environment variables, parameters of Motan, and the errors of undici, HTTP/2 and DNS.
+const NO_CODE =
+  /^(UPSYNC_|XDG_|UND_ERR_|ERR_HTTP2_|NGHTTP2_|MOTAN_(LOCAL_IP|IP_PREFIX)$|META_WEIGHT$|ENOTFOUND$)/;
 /** A text of two or more words in capitals, wherever it stands: helpers and types name codes in many ways. */
 const WORDS = /'([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)'/g;
 /** A text of one word counts only where nothing but a code can stand. */

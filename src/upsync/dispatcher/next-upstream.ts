@@ -1,21 +1,24 @@
+export const NEXT_UPSTREAM_CONDITIONS = [
+  'error',
+  'timeout',
+  'invalid_header',
+  'http_500',
+  'http_502',
+  'http_503',
+  'http_504',
+  'http_403',
+  'http_404',
+  'http_429',
+  'non_idempotent',
+  'off',
+] as const;
+
 /**
  * When a request is passed on to the next server, by nginx's words. `http_5xx`/`http_4xx` need the response not to have been
  * given to the caller yet; `non_idempotent` also allows it for POST, LOCK and PATCH after they were sent.
  * Source: nginx, proxy_next_upstream.
  */
-export type NextUpstreamCondition =
-  | 'error'
-  | 'timeout'
-  | 'invalid_header'
-  | 'http_500'
-  | 'http_502'
-  | 'http_503'
-  | 'http_504'
-  | 'http_403'
-  | 'http_404'
-  | 'http_429'
-  | 'non_idempotent'
-  | 'off';
+export type NextUpstreamCondition = (typeof NEXT_UPSTREAM_CONDITIONS)[number];
 
 export const DEFAULT_NEXT_UPSTREAM: readonly NextUpstreamCondition[] = ['error', 'timeout'];
 

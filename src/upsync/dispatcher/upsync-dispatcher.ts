@@ -8,29 +8,13 @@ import type { Snapshot } from '../../upstream/snapshot.ts';
 import type { ApplyReport, Target } from '../target.ts';
 import type { Attempt, AttemptHost } from './attempt.ts';
 import { listChannel } from './channels.ts';
+import { checkOptions, type DispatcherOptions } from './dispatcher-options.ts';
 import { LegacyAttempt, type LegacyHandler } from './legacy-attempt.ts';
 import { ModernAttempt } from './modern-attempt.ts';
-import { DEFAULT_NEXT_UPSTREAM, NextUpstream, type NextUpstreamCondition } from './next-upstream.ts';
-import { ServerPools, type PoolOptions } from './server-pools.ts';
+import { DEFAULT_NEXT_UPSTREAM, NextUpstream } from './next-upstream.ts';
+import { ServerPools } from './server-pools.ts';
 
-export interface DispatcherOptions {
-  /** The upstream's name, for errors and events. */
-  readonly upstream: string;
-  /** @default round robin, started at a random place */
-  readonly balancer?: Partial<BalancerOptions>;
-  /** Servers to start with; a list from the registry replaces them. @default none */
-  readonly servers?: readonly Server[];
-  /** The key of `hash`, `hash_consistent` and `bounded_hash`; for `ip_hash` the client's address as 4 or 16 latin1 bytes. @default the request's path */
-  readonly key?: (options: Dispatcher.DispatchOptions) => string;
-  /** When to pass a request on to the next server. @default ['error', 'timeout'] */
-  readonly nextUpstream?: readonly NextUpstreamCondition[];
-  /** Most servers one request may try; 0 means all. @default 0 */
-  readonly nextUpstreamTries?: number;
-  /** No further server once a request is this old, in milliseconds; 0 means no limit. @default 0 */
-  readonly nextUpstreamTimeoutMs?: number;
-  /** For each server's connection pool. */
-  readonly pool?: PoolOptions;
-}
+export type { DispatcherOptions } from './dispatcher-options.ts';
 
 const KEYED = new Set(['hash', 'hash_consistent', 'bounded_hash', 'ip_hash']);
 const NO_OPTIONS: Dispatcher.DispatchOptions = { path: '/', method: 'GET' };
@@ -59,8 +43,10 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
   #closing: Promise<void> | undefined;
   #destroying: Promise<void> | undefined;
 
+  /** @throws {RangeError} for an option out of its range, or a word that is none. */
   constructor(options: DispatcherOptions) {
     super();
+    checkOptions(options);
     this.#options = options;
     this.description = `dispatcher ${options.upstream}`;
     this.#defaultOrigin = `http://${options.upstream}`;
