@@ -38,7 +38,11 @@ export function runtimeBase(
   if (given !== undefined && given !== '') return path.resolve(given);
   if (uid === 0) return '/run/upsync';
   const own = env['XDG_RUNTIME_DIR'];
-  return own?.startsWith('/') ? path.join(own, 'upsync') : `/tmp/upsync-${uid}`;
+  return own?.startsWith('/') ? path.join(own, 'upsync') : temporaryBase(uid);
+}
+
+function temporaryBase(uid: number): string {
+  return `/tmp/upsync-${uid}`;
 }
 
 /**
@@ -87,7 +91,7 @@ export function makeBase(base: string): void {
 }
 
 /**
- * Makes the folder of `runtimeBase`. One that nobody named may stand in `/tmp`, where anybody could have made it first.
+ * Makes the folder of `runtimeBase`. The one in `/tmp` is believed only when it is ours: anybody could have made it first.
  * @throws {UpsyncError} RUNTIME_DIRECTORY when it cannot be made, or belongs to another user.
  */
 export function claimBase(
@@ -96,7 +100,7 @@ export function claimBase(
 ): string {
   const base = runtimeBase(env, uid);
   makeBase(base);
-  if (!isNamed(env) && lstatSync(base).uid !== uid)
+  if (base === temporaryBase(uid) && lstatSync(base).uid !== uid)
     throw new UpsyncError(
       'RUNTIME_DIRECTORY',
       `the runtime directory ${base} belongs to another user: name another one with UPSYNC_RUNTIME_DIR`,

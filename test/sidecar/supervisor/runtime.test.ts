@@ -52,12 +52,22 @@ describe('the runtime directory', () => {
     expect(existsSync(base)).toBe(true);
   });
 
-  it('is refused when another user made it first', () => {
-    const folder = scratchFolder();
-    const other = process.getuid!() + 1;
-    expect(() => claimBase({ XDG_RUNTIME_DIR: folder }, other)).toThrow(
-      expect.objectContaining({ code: 'RUNTIME_DIRECTORY' }),
-    );
+  it('is refused in /tmp when another user made it first', () => {
+    const other = 2_000_000_000 + (process.pid % 1_000_000);
+    const base = runtimeBase({}, other);
+    expect(base).toBe(`/tmp/upsync-${other}`);
+    try {
+      // We make it, and are not that user.
+      expect(() => claimBase({}, other)).toThrow(
+        expect.objectContaining({
+          code: 'RUNTIME_DIRECTORY',
+          message: expect.stringContaining('another user'),
+        }),
+      );
+    } finally {
+      leaveBase({}, other);
+    }
+    expect(existsSync(base)).toBe(false);
   });
 
   it('is tidied of supervisors that are gone together with their nginx', () => {
