@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { errorText } from '../upstream/errors.ts';
 
 /**
  * Replaces a file whole: readers and a crash see the old or the new text, never a part, and it is on the disk when this
@@ -23,6 +24,24 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Why `replaceFile` failed, in words: the error itself names the temporary file, which means nothing to its reader. */
+export function whyNotReplaced(error: unknown, file: string): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return `the folder ${dirname(file)} is not writable, which replacing the file whole needs`;
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return `the folder ${dirname(file)} does not exist`;
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'the disk is full';
+    default:
+      return errorText(error);
+  }
 }
 
 /** A path in the same folder, under a name that nobody can foresee: open it so that an existing file or link is refused. */

@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { temporaryBeside } from '../discovery/replace-file.ts';
+import { temporaryBeside, whyNotReplaced } from '../discovery/replace-file.ts';
 import { errorText, type RejectedEntry, UpsyncError } from '../upstream/errors.ts';
 import { formatServerLine, parseServerLines } from '../upstream/server-line.ts';
 import type { Server } from '../upstream/server.ts';
@@ -79,7 +79,7 @@ export async function writeDump(file: string, servers: readonly Server[]): Promi
   } catch (error) {
     throw new UpsyncError(
       'DUMP_FAILED',
-      `cannot write the dump file ${file}: ${explain(error, file)}; the old file stays`,
+      `cannot write the dump file ${file}: ${whyNotReplaced(error, file)}; the old file stays`,
       {
         cause: error,
       },
@@ -150,22 +150,5 @@ async function lstatOrNothing(file: string): Promise<Stats | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-function explain(error: unknown, file: string): string {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return `the folder ${path.dirname(file)} is not writable, which replacing the file whole needs`;
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return `the folder ${path.dirname(file)} does not exist`;
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'the disk is full';
-    default:
-      return errorText(error);
   }
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { errorText, UpsyncError } from '../../upstream/errors.ts';
 import type { Logger } from '../../upstream/logger.ts';
-import { replaceFile } from '../replace-file.ts';
+import { replaceFile, whyNotReplaced } from '../replace-file.ts';
 import type { Clock } from './clock.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot-file.ts';
 
@@ -90,7 +90,7 @@ export class Persister {
       this.#isDirty = true;
       throw new UpsyncError(
         'REGISTRY_DATA_UNWRITABLE',
-        `cannot write the registry's data file ${this.#path}: ${errorText(error)}; the file of the last success is kept`,
+        `cannot write the registry's data file ${this.#path}: ${whyNotReplaced(error, this.#path)}; the file of the last success is kept`,
         { cause: error },
       );
     }

@@ -273,6 +273,7 @@ describe('the data file', () => {
     await expect(start({ dataFile: folder })).rejects.toMatchObject({ code: 'REGISTRY_DATA_UNREADABLE' });
     await expect(start({ dataFile: path('no/such/folder.json') })).rejects.toMatchObject({
       code: 'REGISTRY_DATA_UNWRITABLE',
+      message: expect.stringContaining(`the folder ${path('no/such')} does not exist`) as string,
     });
   });
 
