@@ -6,6 +6,8 @@
 #   need_node_modules                         npm ci, when package-lock.json changed since the last one
 #   need_build                                dist/
 
+POLICY=/usr/sbin/policy-rc.d
+
 say() { printf '%s\n' "upsync: $*" >&2; }
 
 have() {
@@ -49,19 +51,22 @@ need_packages() {
 # Debian starts a service as soon as its package is installed, on port 80 at that. We want the program, not the service:
 # policy-rc.d says no for the time of the installation, unless the administrator has one of his own.
 apt_install() {
-  policy=/usr/sbin/policy-rc.d
   ours=
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && ours=1
+  # Ctrl-C ends everything, not only apt-get; the file goes in any case.
+  trap '[ -z "$ours" ] || rm -f "$POLICY"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  if [ ! -e "$POLICY" ]; then
+    ours=1
+    printf '#!/bin/sh\nexit 101\n' >"$POLICY" && chmod 755 "$POLICY"
   fi
-  trap '[ -z "$ours" ] || rm -f "$policy"' EXIT INT TERM
   log=$(mktemp)
   status=0
   apt-get update >"$log" 2>&1 || true
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(known_names "$@") >>"$log" 2>&1 || status=$?
   [ "$status" = 0 ] || tail -n 15 "$log" >&2
   rm -f "$log"
-  [ -z "$ours" ] || rm -f "$policy"
+  [ -z "$ours" ] || rm -f "$POLICY"
   trap - EXIT INT TERM
   return "$status"
 }

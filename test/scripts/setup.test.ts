@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { scratchFolder } from '../helpers/scratch-folder.ts';
 
 const SETUP = path.resolve(import.meta.dirname, '../../scripts/setup.sh');
 const NEED = 'need_packages "the tour" nginx=nginx nginx-lua=libnginx-mod-http-lua';
@@ -55,6 +56,24 @@ describe('setup.sh', () => {
     const need = /^need_packages .*?(?= \|\|)/m.exec(start)?.[0] ?? '';
     const { text } = play(`${NOTHING}\n${ROOT}\napt_install() { echo "apt installs $*"; }`, need);
     expect(text).toContain('apt installs nginx libnginx-mod-http-lua curl\n');
+  });
+
+  it.each([
+    ['installs', 'cat "$POLICY"', 0],
+    ['is interrupted', 'kill -INT $PPID', 130],
+  ])('forbids services to start meanwhile, and leaves no trace when it %s', (_how, work, code) => {
+    const folder = scratchFolder({ 'apt-get': `#!/bin/sh\n[ "$1" = update ] || ${work}\n` });
+    chmodSync(path.join(folder, 'apt-get'), 0o755);
+    const policy = path.join(folder, 'policy-rc.d');
+    const { status, text } = play(
+      `${NOTHING}\n${ROOT}\nexport POLICY=${policy} PATH=${folder}:$PATH\nrm() { cat "$2"; command rm "$@"; }`,
+      `${NEED} || echo "going on without"\necho "the next step"`,
+    );
+    expect(existsSync(policy)).toBe(false);
+    expect(status).toBe(code);
+    expect(text).toContain('exit 101');
+    // Ctrl-C is for everything that was started, not for apt-get alone.
+    expect(text.includes('the next step')).toBe(code === 0);
   });
 
   it('refuses a Node that is too old', () => {
