@@ -1,8 +1,12 @@
 import path from 'node:path';
 import { toBytes, toText } from './config/bytes.ts';
-import type { ConfigFile, Directive } from './config/parse.ts';
+import { endOfLuaBlock } from './config/lua-block.ts';
+import type { ConfigFile, Directive, Word } from './config/parse.ts';
 import type { Edits } from './edits.ts';
 import { luaString } from './snippets.ts';
+
+/** nginx reads no longer word than its buffer; a block of Lua may be of any length. */
+const MAX_WORD = 4096;
 
 /** The phases in which we run code of ours before the user's. */
 export type HookPhase = 'init' | 'init_worker' | 'log';
@@ -40,6 +44,9 @@ export function prependToHook(
       directive,
       hookDirective(phase, `${ours} ${toBytes(runFile(toText(word.value), prefix))}`),
     );
+  } else if (isTooLong(word, ours) && fitsBlock(file, word)) {
+    edits.span(file, directive.start, word.start + 1, `${directive.name}_block { ${ours} `);
+    edits.span(file, word.end - 1, directive.end, ' }');
   } else if (word.quote !== '') edits.insert(file, word.start + 1, `${escapeQuoted(ours)} `);
   else {
     const raw = file.text.slice(word.start, word.end);
@@ -47,6 +54,16 @@ export function prependToHook(
     const quoted = raw.replace(/\\[\s\S]|"/g, (found) => (found === '"' ? '\\"' : found));
     edits.span(file, word.start, word.end, `"${escapeQuoted(ours)} ${quoted}"`);
   }
+}
+
+function isTooLong(word: Word, ours: string): boolean {
+  return word.quote !== '' && word.end - word.start + escapeQuoted(ours).length > MAX_WORD - 2;
+}
+
+// Code in quotes may become a block where it holds no escapes and nothing that would end the block early.
+function fitsBlock(file: ConfigFile, word: Word): boolean {
+  const code = file.text.slice(word.start + 1, word.end - 1);
+  return code === word.value && endOfLuaBlock(`${code} }`, 0) === code.length + 1;
 }
 
 // As lua-nginx-module does: the path belongs to nginx's prefix, and the code is compiled once for each Lua state.

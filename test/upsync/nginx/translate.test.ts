@@ -316,6 +316,14 @@ describe('hooks of the user', () => {
     expect(text).toContain('loadfile("/p/lua/log.lua")');
   });
 
+  it('become a block when ours would make the quoted word longer than nginx reads', async () => {
+    const code = `local t = {}\n${'-- {\n'.repeat(800)}`;
+    const main = `http { init_by_lua '${code}'; upstream test { ${UPSYNC} } }`;
+    const text = textOf(await run({ 'nginx.conf': main }))!;
+    expect(text).toContain(`init_by_lua_block { ${initLua(WORKERS)} ${code} } upstream`);
+    expect(text.split('\n').length).toBe(main.split('\n').length);
+  });
+
   it('get ours first: a file whose path has variables', async () => {
     const text = textOf(
       await run({ 'nginx.conf': location('log_by_lua_file "lua/${host}/$a.lua";') }, { prefix: '/p' }),
