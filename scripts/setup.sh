@@ -52,21 +52,20 @@ need_packages() {
 # policy-rc.d says no for the time of the installation, unless the administrator has one of his own.
 apt_install() {
   ours=
-  # Ctrl-C ends everything, not only apt-get; the file goes in any case.
-  trap '[ -z "$ours" ] || rm -f "$POLICY"' EXIT
+  log=$(mktemp)
+  # Ctrl-C ends everything, not only apt-get; what was written for it goes in any case.
+  trap 'rm -f "$log" ${ours:+"$POLICY"}' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
   if [ ! -e "$POLICY" ]; then
     ours=1
     printf '#!/bin/sh\nexit 101\n' >"$POLICY" && chmod 755 "$POLICY"
   fi
-  log=$(mktemp)
   status=0
   apt-get update >"$log" 2>&1 || true
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(known_names "$@") >>"$log" 2>&1 || status=$?
   [ "$status" = 0 ] || tail -n 15 "$log" >&2
-  rm -f "$log"
-  [ -z "$ours" ] || rm -f "$POLICY"
+  rm -f "$log" ${ours:+"$POLICY"}
   trap - EXIT INT TERM
   return "$status"
 }
