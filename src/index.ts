@@ -56,7 +56,14 @@ export {
 export { ConfigError, ConfigErrors, type Place } from './upsync/config-error.ts';
 export { type DeliveryStatus } from './upsync/deliver.ts';
 export { type DirectiveContext, parseUpsyncDirective, type UpsyncDirective } from './upsync/directives.ts';
-export { failureChannel, listChannel, pickChannel } from './upsync/dispatcher/channels.ts';
+export {
+  type AttemptFailureMessage,
+  type DispatcherListMessage,
+  failureChannel,
+  listChannel,
+  pickChannel,
+  type PickMessage,
+} from './upsync/dispatcher/channels.ts';
 export { type NextUpstreamCondition } from './upsync/dispatcher/next-upstream.ts';
 export { type PoolOptions } from './upsync/dispatcher/server-pools.ts';
 export { type DispatcherOptions, UpsyncDispatcher } from './upsync/dispatcher/upsync-dispatcher.ts';

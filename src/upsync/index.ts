@@ -27,7 +27,14 @@ export {
 export { ConfigError, ConfigErrors, type Place } from './config-error.ts';
 export { type DeliveryStatus } from './deliver.ts';
 export { type DirectiveContext, parseUpsyncDirective, type UpsyncDirective } from './directives.ts';
-export { failureChannel, listChannel, pickChannel } from './dispatcher/channels.ts';
+export {
+  type AttemptFailureMessage,
+  type DispatcherListMessage,
+  failureChannel,
+  listChannel,
+  pickChannel,
+  type PickMessage,
+} from './dispatcher/channels.ts';
 export { type NextUpstreamCondition } from './dispatcher/next-upstream.ts';
 export { type PoolOptions } from './dispatcher/server-pools.ts';
 export { type DispatcherOptions, UpsyncDispatcher } from './dispatcher/upsync-dispatcher.ts';

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Balancer, Peer, PickRequest } from '../../balancer/balancer.ts';
 import { UpsyncError } from '../../upstream/errors.ts';
-import { failureChannel, pickChannel } from './channels.ts';
+import { type AttemptFailureMessage, failureChannel, pickChannel, type PickMessage } from './channels.ts';
 import { conditionOfError, isRefusedStream, NextUpstream } from './next-upstream.ts';
 import { isAsyncPieces, isBodyError, isRepeatable, KeptBody } from './repeatable-body.ts';
 
@@ -80,8 +80,10 @@ export abstract class Attempt {
     this.#triesLeft -= 1;
     this.#peer = peer;
     const { server } = peer;
-    if (pickChannel.hasSubscribers)
-      pickChannel.publish({ upstream: host.upstream, server, attempt: this.#tried.length + 1 });
+    if (pickChannel.hasSubscribers) {
+      const message: PickMessage = { upstream: host.upstream, server, attempt: this.#tried.length + 1 };
+      pickChannel.publish(message);
+    }
     try {
       return host
         .poolOf(server.address, this.#options.origin)
@@ -164,8 +166,9 @@ export abstract class Attempt {
     const now = performance.now();
     // The newest balancer, also for a peer of a list that was replaced meanwhile: it alone keeps the counts.
     this.#host.balancer.done(peer, failed, now, (this.#headersAt || now) - this.#startedAt);
-    if (failed && failureChannel.hasSubscribers)
-      failureChannel.publish({ upstream: this.#host.upstream, server: peer.server, reason });
+    if (!failed || !failureChannel.hasSubscribers) return;
+    const message: AttemptFailureMessage = { upstream: this.#host.upstream, server: peer.server, reason };
+    failureChannel.publish(message);
   }
 
   #noServer(): UpsyncError {

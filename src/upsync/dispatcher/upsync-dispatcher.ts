@@ -7,7 +7,7 @@ import type { Server } from '../../upstream/server.ts';
 import type { Snapshot } from '../../upstream/snapshot.ts';
 import type { ApplyReport, Target } from '../target.ts';
 import type { Attempt, AttemptHost } from './attempt.ts';
-import { listChannel } from './channels.ts';
+import { type DispatcherListMessage, listChannel } from './channels.ts';
 import { checkOptions, type DispatcherOptions } from './dispatcher-options.ts';
 import { LegacyAttempt, type LegacyHandler } from './legacy-attempt.ts';
 import { ModernAttempt } from './modern-attempt.ts';
@@ -92,8 +92,10 @@ export class UpsyncDispatcher extends Dispatcher implements Target {
     this.#version = snapshot.version;
     const staying = new Set(snapshot.servers.map((server) => server.address));
     for (const [address, pools] of this.#pools) if (!staying.has(address)) this.#retire(address, pools);
-    if (listChannel.hasSubscribers)
-      listChannel.publish({ snapshot, ...diffServers(before, snapshot.servers) });
+    if (listChannel.hasSubscribers) {
+      const message: DispatcherListMessage = { snapshot, ...diffServers(before, snapshot.servers) };
+      listChannel.publish(message);
+    }
     return Promise.resolve(report);
   }
 

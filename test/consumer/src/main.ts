@@ -44,7 +44,9 @@ assert.equal(await compose([]), 'NO_LIVE_SERVER');
 // Lists without requests: one, and many at once.
 assert.equal((await follow(registry, 'users.conf')).length, 2);
 assert.deepEqual(await sync(registry, ['users']), new Map([['users', 2]]));
-assert.deepEqual(stopObserving().failures, []);
+const observed = stopObserving();
+assert.deepEqual(observed.failures, []);
+assert.deepEqual(observed.asked, new Set([`127.0.0.1:${firstPort}`, `127.0.0.1:${secondPort}`]));
 
 // What needs no registry at all.
 assert.match(nginxLines(), /^server 10\.0\.0\.1:80 weight=5 max_fails=3 fail_timeout=30s slow_start=60s;\n/);
