@@ -28,18 +28,21 @@ export const LUA_MODULE = 'upsync.nginx.worker';
 const WORKER = `package.loaded[${luaString(LUA_MODULE)}]`;
 /** Name of the shared dictionary. */
 export const DICTIONARY = 'upsync';
-/**
- * nginx's default of 4k makes a proxied request take three blocks, one of them for what the Lua module keeps of it: one
- * block of the same size costs 1,600 instructions less, more than the log phase (callgrind, nginx 1.22.1).
- */
-const REQUEST_POOL = '10k';
+/** What a request through Lua gets, unless the user has chosen otherwise. */
+const TUNING = [
+  // The default of 4k makes a proxied request take three blocks, one of them for what the Lua module keeps of it: one block
+  // of the same size costs 1,600 instructions less (callgrind, nginx 1.22.1).
+  ['request_pool_size', '10k'],
+  // The Lua module hands unused memory back each thousand requests, which then have to fault it in again; nginx never does.
+  ['lua_malloc_trim', '0'],
+] as const;
 /** Largest body the control server takes: more than 50,000 servers need. */
 export const MAX_LISTS_BODY_MB = 64;
 
 /**
  * Directives for the start of the `http` block: the shared dictionary and the control server. One line, no newline.
- * Directives of the user's `http` block that would stand in the control server's way are undone for it. The request pool gets the size that balancing in Lua needs,
- * unless the user has chosen one.
+ * Directives of the user's `http` block that would stand in the control server's way are undone for it. Two settings get
+ * what balancing in Lua wants, unless the user has chosen otherwise.
  * @throws {UpsyncError} BAD_PATH when the socket's path is not usable in a configuration.
  */
 export function httpPreamble(options: PreambleOptions): string {
@@ -52,10 +55,10 @@ export function httpPreamble(options: PreambleOptions): string {
   if (!/^\d{1,7}[kKmM]?$/.test(size))
     throw new UpsyncError('BAD_SIZE', `"${size.slice(0, 40)}" is not an nginx size such as 64m`);
   const given = options.given ?? new Set();
-  const pool = given.has('request_pool_size') ? '' : `request_pool_size ${REQUEST_POOL}; `;
+  const tuning = TUNING.filter(([name]) => !given.has(name)).map(([name, value]) => `${name} ${value}; `);
   const clear = isolation(given);
   return (
-    `${pool}${clear.http}lua_shared_dict ${DICTIONARY} ${size}; ` +
+    `${tuning.join('')}${clear.http}lua_shared_dict ${DICTIONARY} ${size}; ` +
     `server { listen ${nginxString(`unix:${options.controlSocket}`)}; server_name upsync.control; access_log off; ` +
     `allow all; auth_basic off; client_max_body_size ${MAX_LISTS_BODY_MB}m; ` +
     `client_body_buffer_size ${MAX_LISTS_BODY_MB}m; client_body_timeout 10s; client_body_in_file_only off; ` +

@@ -29,8 +29,11 @@ describe('what the translated configuration gains', () => {
 
   it('sizes the request pool, unless the user did', () => {
     const controlSocket = '/run/c.sock';
-    expect(httpPreamble({ controlSocket })).toMatch(/^request_pool_size 10k; lua_shared_dict /);
+    expect(httpPreamble({ controlSocket })).toMatch(
+      /^request_pool_size 10k; lua_malloc_trim 0; lua_shared_dict /,
+    );
     expect(httpPreamble({ controlSocket, given: new Set(['request_pool_size']) })).not.toContain('pool');
+    expect(httpPreamble({ controlSocket, given: new Set(['lua_malloc_trim']) })).not.toContain('trim');
   });
 
   it('undoes for the control server what the http block says for all, and nothing else', () => {
