@@ -450,7 +450,10 @@ describe('a configuration without our directives', () => {
       const [file] = (await run({ 'nginx.conf': changed })).files;
       const back =
         file?.text
-          .replace(/ request_pool_size 10k; lua_malloc_trim 0; lua_shared_dict upsync.*?(?= upstream test)/, '')
+          .replace(
+            / request_pool_size 10k; lua_malloc_trim 0; lua_shared_dict upsync.*?(?= upstream test)/,
+            '',
+          )
           .replace(balancerBlock('test'), UPSYNC) ?? changed;
       // Only the blank between the brace and the removed directive, and the user's own init hook, may differ.
       expect(back.replace(initLua(WORKERS), '').replace(/ +/g, ' ')).toBe(changed.replace(/ +/g, ' '));
