@@ -64,9 +64,14 @@ export interface PutAnswer extends WorkersState {
   readonly failed: Readonly<Record<string, { readonly code: string; readonly message: string }>>;
 }
 
+/** A connection is kept for the next change of a burst, and for the next look. Far less than the server keeps it. Milliseconds. */
+const KEPT_MS = 5000;
+/** What a connection says that nginx closed just when it was to be used again: its worker was replaced, or died. */
+const STALE: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
 /**
- * Client of the control server that the translated configuration adds to nginx. Each request has its own connection:
- * one kept open could end at a worker that a reload has replaced.
+ * Client of the control server that the translated configuration adds to nginx. It may ask again: lists are replaced whole, so
+ * that doing it twice is doing it once. A worker that a reload replaces closes the connections it keeps.
  */
 export class NginxControl {
   readonly #pool: Pool;
@@ -78,8 +83,9 @@ export class NginxControl {
     this.#timeoutMs = options.timeoutMs ?? 5000;
     this.#pool = new Pool('http://upsync.control', {
       socketPath: options.socketPath,
-      pipelining: 0,
       connections: 4,
+      keepAliveTimeout: KEPT_MS,
+      keepAliveMaxTimeout: KEPT_MS,
       headersTimeout: 0,
       bodyTimeout: 0,
     });
@@ -123,12 +129,17 @@ export class NginxControl {
     body?: string,
   ): Promise<WorkersState> {
     const deadline = AbortSignal.timeout(this.#timeoutMs + extraMs);
-    try {
-      const response = await this.#pool.request({
+    const ask = () =>
+      this.#pool.request({
         method,
         path,
         body: body ?? null,
         signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+      });
+    try {
+      const response = await ask().catch((error: unknown) => {
+        if (!STALE.has((error as { code?: unknown }).code)) throw error;
+        return ask();
       });
       return this.#read(response.statusCode, await response.body.text());
     } catch (error) {

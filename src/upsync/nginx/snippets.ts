@@ -60,7 +60,7 @@ export function httpPreamble(options: PreambleOptions): string {
   return (
     `${tuning.join('')}${clear.http}lua_shared_dict ${DICTIONARY} ${size}; ` +
     `server { listen ${nginxString(`unix:${options.controlSocket}`)}; server_name upsync.control; access_log off; ` +
-    `allow all; auth_basic off; client_max_body_size ${MAX_LISTS_BODY_MB}m; ` +
+    `keepalive_timeout 75s; keepalive_requests 1000000; allow all; auth_basic off; client_max_body_size ${MAX_LISTS_BODY_MB}m; ` +
     `client_body_buffer_size ${MAX_LISTS_BODY_MB}m; client_body_timeout 10s; client_body_in_file_only off; ` +
     `${clear.server}log_by_lua_block { return } ` +
     `location / { content_by_lua_block { ${call('control')} } } }`

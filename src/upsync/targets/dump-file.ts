@@ -12,8 +12,8 @@ interface Written {
 /** Keeps the last good list of each upstream on disk, for the next start. */
 export class DumpFileTarget implements Target {
   readonly description = 'dump files';
-  /** Each write waits for the disk twice: a burst of changes costs four a second. */
-  readonly restMs = 250;
+  /** Each write waits for the disk twice, and takes as much of the processor as a change does: a burst of changes costs one a second. */
+  readonly restMs = 1000;
   readonly #pathOf: (upstream: string) => string | undefined;
   readonly #written = new Map<string, Written>();
 

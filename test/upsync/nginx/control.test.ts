@@ -56,6 +56,25 @@ describe('the client of the control socket', () => {
     await control.close();
   });
 
+  it('keeps its connection for the next change, and asks again on another one when that was closed under it', async () => {
+    let cut = false;
+    await serve((request, response) => {
+      if (cut) request.socket.destroy();
+      else answer(200, { ...COMMON, workers: [WORKER], upstreams: {}, failed: {} })(request, response);
+      cut = false;
+    });
+    let connections = 0;
+    server!.on('connection', () => (connections += 1));
+    const control = new NginxControl({ socketPath });
+    for (let change = 0; change < 8; change++) await control.put([]);
+    // The next one may come before the pool has taken the first connection back.
+    expect(connections).toBeLessThanOrEqual(2);
+    cut = true;
+    expect(await control.put([])).toMatchObject({ boot: 'b' });
+    expect(cut).toBe(false);
+    await control.close();
+  });
+
   it('says when nginx is not there, and when it was not waited for', async () => {
     const control = new NginxControl({ socketPath });
     await expect(control.workers()).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' });
