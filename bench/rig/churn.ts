@@ -12,7 +12,11 @@ export interface Churn {
  * Removes and adds back the last server in turn, one change every `periodMs`, at an even pace, the first after half a period. A
  * change that takes longer than the period makes the next one wait: what cannot keep up makes fewer changes, which is counted.
  */
-export function startChurn(front: Front, servers: readonly string[], periodMs: number): Churn {
+export function startChurn(
+  front: Pick<Front, 'change'>,
+  servers: readonly string[],
+  periodMs: number,
+): Churn {
   const fewer = servers.slice(0, -1);
   let ending = false;
   let count = 0;
