@@ -55,7 +55,7 @@ interface Unheard {
 async function startUnheard(servers: readonly string[]): Promise<Unheard> {
   const registry = await startRegistry();
   await registry.replace('backend', servers);
-  return { change: (next) => registry.replace('backend', next), stop: registry.stop };
+  return { change: (next) => registry.replace('backend', next), stop: () => registry.stop() };
 }
 
 // Both are there all the time and one of them has nothing to do: what the machine does to one second, it does to the next. A
