@@ -45,7 +45,7 @@ interface Pace {
 const BASE_SECONDS = 4;
 const LEAST_SECONDS = 2;
 const SLICE_SECONDS = 1;
-const SLICES = 10;
+const SLICES = 8;
 const SELDOM: Pace = { changes: '1 in 10 s', periodMs: 10_000, seconds: 10 };
 const EACH_SECOND: Pace = { changes: '1 a second', periodMs: 1000, seconds: 3 };
 const TEN: Pace = { changes: '10 a second', periodMs: 100, seconds: 4 };

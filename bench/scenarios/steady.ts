@@ -13,13 +13,13 @@ const WARM_SECONDS = 1;
  * Which worker takes how many of the connections is luck, and so is what else the machine does: so the variants run all the time
  * and take turns of a second, each turn with new connections. A turn is compared with the one beside it.
  */
-const TURNS = 12;
+const TURNS = 10;
 
 /** Throughput when nothing changes: what balancing in Lua costs beside nginx's own. */
 export const steady: Scenario = {
   name: 'steady',
   title: 'Steady: nothing changes',
-  minutes: 1.4,
+  minutes: 1.2,
   minutesOnce: 0.4,
   run,
 };
