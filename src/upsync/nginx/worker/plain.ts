@@ -13,7 +13,7 @@ import type { Upstream } from './upstream.ts';
  * address of nginx's request; an `Attempt` is opened only when there is more to remember.
  */
 const peers: Record<number, Peer | undefined> = {};
-/** The same for requests without a log phase; what is left here of ended ones is overwritten some day. */
+/** The same for requests of any method that end without a log phase; what is left of ended ones is overwritten some day. */
 const unlogged: Record<number, Peer | undefined> = {};
 
 /**
@@ -67,7 +67,7 @@ export function allowTries(tries: number): void {
   if (tries > 1) setMoreTries(tries - OWN_TRIES);
 }
 
-/** True when `sendPlain` sent nginx's request `id` somewhere and it did not end. */
+/** True when nginx's request `id` was sent somewhere by `sendPlain` or left to `endsUnheard`, and has not ended. */
 export function isPlain(id: number): boolean {
   return peers[id] !== undefined || isLogLeftOut();
 }
