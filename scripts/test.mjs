@@ -5,12 +5,17 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const requireAll = process.env.UPSYNC_REQUIRE === 'all';
 const scratch = mkdtempSync(path.join(tmpdir(), 'upsync-test-'));
+const REASON_LINES = 12;
+const REASON_WIDTH = 300;
 const bin = (name) => path.join('node_modules', '.bin', name);
 const total = { passed: 0, failed: 0 };
 const summary = [];
+/** What failed, by name and with the first lines of its reason: the end of a long log is what people read. */
+const failures = [];
 
 const PHASES = {
   lint: () =>
@@ -42,6 +47,8 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(PHASES)) {
 rmSync(scratch, { recursive: true, force: true });
 console.log(`\n== all phases, ${seconds(began)} s`);
 for (const line of summary) console.log(`   ${line}`);
+if (failures.length > 0) console.log('\n== what failed');
+for (const line of failures) console.log(`   ${line}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
 
@@ -82,9 +89,25 @@ async function vitest(project, node) {
   const report = existsSync(file)
     ? JSON.parse(readFileSync(file, 'utf8'))
     : { numPassedTests: 0, numFailedTests: 0 };
+  for (const file of report.testResults ?? []) noteFailures(project, file);
   // A file that does not even load has no failed test of its own: the exit code still counts.
   const failed = report.numFailedTests || (code === 0 ? 0 : 1);
   count(node.startsWith('node@') ? `${project} on ${node}` : project, report.numPassedTests, failed, since);
+}
+
+function noteFailures(project, { name, status, message, assertionResults }) {
+  const file = path.relative('.', name);
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  for (const test of failed) note(`${project} ${file}: ${test.fullName}`, test.failureMessages.join('\n'));
+  if (status === 'failed' && failed.length === 0) note(`${project} ${file}`, message);
+}
+
+function note(what, reason) {
+  const lines = stripVTControlCharacters(reason)
+    .split('\n')
+    .filter((line) => !line.includes('node_modules'))
+    .slice(0, REASON_LINES);
+  failures.push(what, ...lines.map((line) => `   ${line.slice(0, REASON_WIDTH)}`));
 }
 
 async function tap() {
@@ -100,6 +123,8 @@ async function tap() {
       path.join('test/acceptance', file),
     ]);
     const text = existsSync(output) ? readFileSync(output, 'utf8') : '';
+    const unmet = new Set(text.match(/^\s+not ok \d+ - .*/gm) ?? []);
+    if (code !== 0) note(`acceptance ${file}`, [...unmet].map((line) => line.trim()).join('\n'));
     const passed = (text.match(/^\s+ok \d+/gm) ?? []).length;
     const failed = (text.match(/^\s+not ok \d+/gm) ?? []).length || (code === 0 ? 0 : 1);
     count(`acceptance ${file}`, passed, failed, since);

@@ -2,7 +2,8 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { once } from 'node:events';
 import path from 'node:path';
-import { freePorts, listening, start, type Child } from './child.ts';
+import { listening, start, type Child } from './child.ts';
+import { freePorts } from '../../test/helpers/ports.ts';
 
 /** Backends that are never the bottleneck: one stock nginx that listens on many ports. */
 export interface Backends {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A program the bench started; it is ended by its own pid, with a bound. */
@@ -57,33 +57,6 @@ export async function output(program: string, args: readonly string[], boundMs: 
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${errors || text}`);
   return text;
-}
-
-// Below the ports that the kernel gives to outgoing connections, of which this bench makes thousands: one of those could take the
-// port before its server does, or a client waiting for the server connect to itself.
-const FIRST_PORT = 12_000;
-const PORTS = 20_000;
-
-/** `count` free TCP ports on loopback. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  for (let tries = 0; ports.length < count; tries += 1) {
-    if (tries > PORTS) throw new Error(`no ${count} free ports from ${FIRST_PORT} on`);
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    if (!ports.includes(port) && (await isFree(port))) ports.push(port);
-  }
-  return ports;
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
-    await once(server.close(), 'close');
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Waits until a connection to the port is accepted. */

@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { controlSocketIn } from './control-socket.ts';
-import { freePorts, listening, start } from './child.ts';
+import { listening, start } from './child.ts';
 import { PROGRAM, startRegistry, type Registry } from './registry.ts';
+import { freePorts } from '../../test/helpers/ports.ts';
 
 /** `upsync nginx` with many upstreams. Their servers need not exist: nothing is sent to them. */
 export interface Fleet {

@@ -2,10 +2,11 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { NGINX } from './backends.ts';
-import { freePorts, listening, start, type Child } from './child.ts';
+import { listening, start, type Child } from './child.ts';
 import { nginxMaster, nginxWorkers, processTree } from './process-usage.ts';
 import { controlSocketIn } from './control-socket.ts';
 import { PROGRAM, startRegistry, type Registry } from './registry.ts';
+import { freePorts } from '../../test/helpers/ports.ts';
 
 /** The ways nginx is kept in step that are compared; `reload-cutting` is `reload` with `worker_shutdown_timeout 1s`. */
 export type Variant = 'static' | 'upsync' | 'reload' | 'reload-cutting' | 'template' | 'upsync-module';

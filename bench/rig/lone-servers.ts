@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NGINX } from './backends.ts';
-import { freePorts, start, type Child } from './child.ts';
+import { start, type Child } from './child.ts';
+import { freePorts } from '../../test/helpers/ports.ts';
 
 /** Servers that die alone: an nginx each, on loopback addresses of their own and one port. They answer with their address. */
 export interface LoneServers {

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { NGINX } from './backends.ts';
-import { listening, freePorts, start } from './child.ts';
+import { listening, start } from './child.ts';
 import { nginxWorkers } from './process-usage.ts';
+import { freePorts } from '../../test/helpers/ports.ts';
 
 /** What a rung of the ladder adds to a static upstream, written by hand and as small as it can be: none of it is Upsync's. */
 export interface Rung {

@@ -7,8 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { encode } from 'dns-packet';
 import { request } from 'undici';
 import { findConsul } from './consul-binary.ts';
-import { freePorts, listening, start, type Child } from './child.ts';
+import { listening, start, type Child } from './child.ts';
 import { PROGRAM, startRegistry } from './registry.ts';
+import { freePorts } from '../../test/helpers/ports.ts';
 
 /** A name server with one name of four addresses. */
 export interface NameServer {

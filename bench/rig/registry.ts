@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Agent, request } from 'undici';
-import { freePorts, listening, start } from './child.ts';
+import { listening, start } from './child.ts';
+import { freePorts } from '../../test/helpers/ports.ts';
 
 /** The built program, run from the project's folder. */
 export const PROGRAM = path.resolve('dist/sidecar/main.js');

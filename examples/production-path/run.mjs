@@ -308,27 +308,21 @@ async function answers(host, port) {
 
 /** A port that is free on all the hosts and not yet taken by `others`. */
 async function freePort(hosts, others) {
-  for (let turn = 0; turn < 50; turn++) {
-    const servers = [];
-    let port = 0;
-    try {
-      for (const host of hosts) {
-        const server = createServer();
-        servers.push(server);
-        await new Promise((resolve, reject) => {
-          server.once('error', reject);
-          server.listen(port, host, resolve);
-        });
-        port = server.address().port;
-      }
-      if (!Object.values(others).includes(port)) return port;
-    } catch {
-      // Taken on one of them: the next.
-    } finally {
-      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-    }
+  for (let turn = 0; turn < 500; turn++) {
+    // Below the ports of outgoing connections, one of which could take it while its server is away.
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    if (Object.values(others).includes(port)) continue;
+    const free = await Promise.all(hosts.map((host) => isFree(host, port)));
+    if (free.every(Boolean)) return port;
   }
   throw new Error(`no port is free on ${hosts.join(', ')}`);
+}
+
+function isFree(host, port) {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
 }
 
 async function end(code, text) {

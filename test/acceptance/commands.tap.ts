@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { findNginx } from '../../src/sidecar/nginx-binary.ts';
-import { Box, freePort, isAlive, until } from '../helpers/upsync-nginx.ts';
+import { Box, isAlive, until } from '../helpers/upsync-nginx.ts';
+import { freePort } from '../helpers/ports.ts';
 
 await t.test('show tells the lists and what every worker runs', async (t) => {
   const box = await Box.open(t);

@@ -4,7 +4,8 @@ import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import type { Backend } from '../helpers/backend.ts';
 import { FakeConsul } from '../helpers/fake-consul.ts';
-import { Box, freePort, until } from '../helpers/upsync-nginx.ts';
+import { Box, until } from '../helpers/upsync-nginx.ts';
+import { freePort } from '../helpers/ports.ts';
 
 // Whatever happens to the registry or to the disk, nginx serves the last good list, and follows again when it heals.
 

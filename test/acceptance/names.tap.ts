@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { freePort, until } from '../helpers/upsync-nginx.ts';
+import { until } from '../helpers/upsync-nginx.ts';
+import { freePort } from '../helpers/ports.ts';
 
 // Names as an operator has them: two IDCs with a registry and a server each, `upsync run` without any nginx, and dig.
 const PROGRAM = path.resolve(import.meta.dirname, '../../dist/sidecar/main.js');

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { createEmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
-import { Box, freePort, isAlive, until } from '../helpers/upsync-nginx.ts';
+import { Box, isAlive, until } from '../helpers/upsync-nginx.ts';
+import { freePort } from '../helpers/ports.ts';
 
 await t.test('nginx serves on when the engine is killed, and follows the registry again', async (t) => {
   const box = await Box.open(t);

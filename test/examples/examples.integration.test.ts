@@ -5,7 +5,7 @@ import { createUpstream } from '../../src/upsync/upstream.ts';
 import { type Backend, startBackend } from '../helpers/backend.ts';
 import { startEmbeddedRegistry } from '../helpers/embedded-registry.ts';
 import { buildPackage, runExample } from '../helpers/example.ts';
-import { freePort } from '../helpers/lua-nginx.ts';
+import { freePort } from '../helpers/ports.ts';
 
 let registry: EmbeddedRegistry;
 let backends: Backend[];

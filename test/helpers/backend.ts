@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { freePort } from './ports.ts';
 
 /** A real HTTP server on loopback that counts what it serves; its answer is its own address unless told otherwise. */
 export interface Backend {
@@ -12,7 +12,9 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+/** Starts one, by default at a free port of 127.0.0.1, to which a test may come back later. */
 export async function startBackend(port = 0, host = '127.0.0.1'): Promise<Backend> {
+  const bound = port > 0 ? port : await freePort(host);
   const server: Server = createServer((request, response) => {
     backend.requests += 1;
     if (backend.handler !== undefined) return backend.handler(request, response);
@@ -22,9 +24,8 @@ export async function startBackend(port = 0, host = '127.0.0.1'): Promise<Backen
   server.on('connection', () => (backend.connections += 1));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, resolve);
+    server.listen(bound, host, resolve);
   });
-  const bound = (server.address() as AddressInfo).port;
   const backend: Backend = {
     address: `${host}:${bound}`,
     port: bound,

@@ -11,13 +11,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootUpstream } from '../../src/upsync/nginx/boot.ts';
 import { httpPreamble, initLua, initWorkerLua, logLua } from '../../src/upsync/nginx/snippets.ts';
 import { encodeBoot } from '../../src/upsync/nginx/wire.ts';
+import { freePort } from './ports.ts';
 
 /** The worker's code, compiled once for each state of its sources: the compiler takes seconds. */
 export function compiledWorker(): string {
@@ -45,15 +45,6 @@ function filesIn(path: string): string[] {
   return readdirSync(path)
     .sort()
     .map((name) => join(path, name));
-}
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Asks again until `probe` gives something other than undefined or false, for at most `ms`. */

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort, until } from './upsync-nginx.ts';
+import { until } from './upsync-nginx.ts';
+import { freePorts } from './ports.ts';
 
 /** Many backends in one plain nginx, which costs less than a Node server each; every answer is the address asked. */
 export interface PlainBackends {
@@ -13,9 +14,7 @@ export interface PlainBackends {
 
 export async function startPlainBackends(count: number): Promise<PlainBackends> {
   const folder = mkdtempSync(path.join(tmpdir(), 'upsync-backends-'));
-  const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
-  const addresses = [...ports].map((port) => `127.0.0.1:${port}`);
+  const addresses = (await freePorts(count)).map((port) => `127.0.0.1:${port}`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`)
     .join(' ');

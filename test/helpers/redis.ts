@@ -1,9 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
 import { scratchFolder } from './scratch-folder.ts';
+import { freePort } from './ports.ts';
 
 /** A real redis-server of a test, ended with it. */
 export interface RedisProcess {
@@ -11,27 +12,6 @@ export interface RedisProcess {
   readonly port: number;
   /** Ends it at once, as a crash would. */
   kill(): Promise<void>;
-}
-
-/** A port that is free on all the addresses. */
-export async function freePortOn(...hosts: readonly string[]): Promise<number> {
-  for (let turn = 0; turn < 20; turn++) {
-    const servers = hosts.map(() => createServer());
-    try {
-      let port = 0;
-      for (const [at, server] of servers.entries()) {
-        server.listen(port, hosts[at]);
-        await once(server, 'listening');
-        port = (server.address() as { port: number }).port;
-      }
-      return port;
-    } catch {
-      // Taken on one of them: another one is tried.
-    } finally {
-      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-    }
-  }
-  throw new Error(`no port is free on ${hosts.join(', ')}`);
 }
 
 /** Starts a redis-server without persistence and resolves when it answers. */
@@ -79,7 +59,7 @@ export async function startRedisCluster(
   port: number,
   ...more: readonly string[]
 ): Promise<readonly RedisProcess[]> {
-  const bus = await freePortOn(...hosts);
+  const bus = await freePort(...hosts);
   const nodes = await Promise.all(
     hosts.map((host) =>
       startRedis(

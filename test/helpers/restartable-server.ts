@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createSecureServer, type Http2Session } from 'node:http2';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { freePort } from './ports.ts';
 import { createAuthority } from './test-certificates.ts';
 
 /** A server of one protocol that a test starts and ends over and over, always at the same address once it has one. */
@@ -18,7 +19,6 @@ export interface RestartableServer {
 }
 
 interface Life {
-  readonly port: number;
   /** Asks the clients to go, once what is under way is done. */
   leave(): void;
   /** Resolves when all connections are gone. */
@@ -39,8 +39,8 @@ abstract class Restartable implements RestartableServer {
   }
 
   async start(): Promise<void> {
+    if (this.#port === 0) this.#port = await freePort();
     this.#life = await this.begin(this.#port);
-    this.#port = this.#life.port;
   }
 
   async shutDown(): Promise<void> {
@@ -72,7 +72,7 @@ class Http1Server extends Restartable {
       }, ANSWER_MS);
     });
     return {
-      ...(await listen(server, port)),
+      close: await listen(server, port),
       leave: () => server.close(),
       cut: () => {
         server.close();
@@ -108,7 +108,7 @@ class Http2Server extends Restartable {
       }, ANSWER_MS);
     });
     return {
-      ...(await listen(server, port)),
+      close: await listen(server, port),
       leave: () => {
         server.close();
         for (const session of sessions) session.close();
@@ -149,10 +149,10 @@ export async function startRestartable(
   return fleet;
 }
 
-/** Listens on loopback; `close` resolves once the server, told to close, has done so. */
-async function listen(server: Server, port: number): Promise<Pick<Life, 'port' | 'close'>> {
+/** Listens on loopback; what comes back resolves once the server, told to close, has done so. */
+async function listen(server: Server, port: number): Promise<Life['close']> {
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const closed = once(server, 'close');
-  return { port: (server.address() as AddressInfo).port, close: async () => void (await closed) };
+  return async () => void (await closed);
 }

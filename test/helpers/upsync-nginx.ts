@@ -8,12 +8,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createEmbeddedRegistry, type EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
 import { type Backend, startBackend } from './backend.ts';
+import { freePort } from './ports.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../dist/sidecar/main.js');
 const NGINX = path.resolve(import.meta.dirname, '../../dist/sidecar/nginx.js');
@@ -242,15 +242,4 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** A port of loopback that nothing listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

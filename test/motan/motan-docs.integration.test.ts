@@ -7,8 +7,9 @@ import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createEmbeddedRegistry, type EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts';
-import { freePortOn, startRedis } from '../helpers/redis.ts';
+import { startRedis } from '../helpers/redis.ts';
 import { scratchFolder } from '../helpers/scratch-folder.ts';
+import { freePort, freePorts } from '../helpers/ports.ts';
 
 const run = promisify(execFile);
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -27,9 +28,7 @@ const moved = (text: string): string =>
 
 beforeAll(async () => {
   await run(process.execPath, [path.join(ROOT, 'scripts/build.mjs')], { cwd: ROOT });
-  const taken = new Set<number>();
-  while (taken.size < 4) taken.add(await freePortOn('127.0.0.1'));
-  const [a, b, dns, service] = [...taken] as [number, number, number, number];
+  const [a, b, dns, service] = (await freePorts(4)) as [number, number, number, number];
   ports = { 8500: a, 8501: b, 8653: dns, 8090: service };
 });
 
@@ -161,7 +160,7 @@ describe('the programs of docs/motan.md', () => {
     });`;
 
   it('talk to Redis by name', async () => {
-    const redis = await startRedis('127.0.0.1', await freePortOn('127.0.0.1'));
+    const redis = await startRedis('127.0.0.1', await freePort());
     await service('rs', redis.port);
     const text = await program(
       snippet('redisConnector'),
@@ -172,8 +171,8 @@ describe('the programs of docs/motan.md', () => {
   });
 
   it('talk to a Redis cluster by name', async () => {
-    const port = await freePortOn('127.0.0.1');
-    const bus = await freePortOn('127.0.0.1');
+    const port = await freePort();
+    const bus = await freePort();
     const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--dir', scratchFolder()];
     await startRedis('127.0.0.1', port, ...cluster, '--cluster-announce-ip', '127.0.0.1');
     await run('redis-cli', ['-p', String(port), 'CLUSTER', 'ADDSLOTSRANGE', '0', '16383']);

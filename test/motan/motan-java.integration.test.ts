@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { consulSources } from '../../src/motan/consul-sources.ts';
 import { createMotanProviders } from '../../src/motan/heartbeats.ts';
@@ -12,6 +11,7 @@ import { locateConsul, startConsul } from '../helpers/consul.ts';
 import { startEmbeddedRegistry } from '../helpers/embedded-registry.ts';
 import { until } from '../helpers/motan-registry.ts';
 import { buildJavaPeer, hasJavaAndMaven, startJava } from '../helpers/motan-java.ts';
+import { freePort } from '../helpers/ports.ts';
 
 interface Registry {
   readonly url: string;
@@ -138,13 +138,4 @@ async function ended(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit');
   child.kill('SIGKILL');
   await exit;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -11,9 +11,10 @@ import { createResolver } from '../../src/motan/resolver.ts';
 import { createTopology } from '../../src/motan/topology.ts';
 import { provider } from '../helpers/motan-providers.ts';
 import { listOf, MemoryRegistry, queryKey } from '../helpers/motan-registry.ts';
-import { freePortOn, hasRedisTls, startRedis, startRedisCluster } from '../helpers/redis.ts';
+import { hasRedisTls, startRedis, startRedisCluster } from '../helpers/redis.ts';
 import { scratchFolder } from '../helpers/scratch-folder.ts';
 import { createAuthority } from '../helpers/test-certificates.ts';
+import { freePort } from '../helpers/ports.ts';
 
 const HOSTS = {
   a: ['127.0.1.1', '127.0.1.2', '127.0.1.3'],
@@ -57,7 +58,7 @@ const KEYS = Array.from({ length: 60 }, (_, at) => `key-${at}`);
 
 describe('a Redis cluster of three masters', () => {
   it('is used whole from the servers of a name, and by readers of its keys everywhere', async () => {
-    const port = await freePortOn(...HOSTS.a);
+    const port = await freePort(...HOSTS.a);
     await startRedisCluster(HOSTS.a, port);
     tell('a', HOSTS.a, port);
     tell('b', [], port);
@@ -74,7 +75,7 @@ describe('a Redis cluster of three masters', () => {
   });
 
   it('is found again by its name when every node the client knew is gone, in the next IDC', async () => {
-    const port = await freePortOn(...HOSTS.a, ...HOSTS.b);
+    const port = await freePort(...HOSTS.a, ...HOSTS.b);
     const [first] = await Promise.all([startRedisCluster(HOSTS.a, port), startRedisCluster(HOSTS.b, port)]);
     tell('a', HOSTS.a, port);
     tell('b', HOSTS.b, port);
@@ -94,7 +95,7 @@ describe('a Redis cluster of three masters', () => {
   });
 
   it('is left for that of another IDC when the client is told to look anew after a switch', async () => {
-    const port = await freePortOn(...HOSTS.a, ...HOSTS.b);
+    const port = await freePort(...HOSTS.a, ...HOSTS.b);
     await Promise.all([startRedisCluster(HOSTS.a, port), startRedisCluster(HOSTS.b, port)]);
     tell('a', HOSTS.a, port);
     tell('b', HOSTS.b, port);
@@ -116,7 +117,7 @@ describe('a Redis cluster of three masters', () => {
   });
 
   it('is left for that of the IDC to which traffic is switched, and taken up again, without losing a command', async () => {
-    const port = await freePortOn(...HOSTS.a, ...HOSTS.b);
+    const port = await freePort(...HOSTS.a, ...HOSTS.b);
     await Promise.all([startRedisCluster(HOSTS.a, port), startRedisCluster(HOSTS.b, port)]);
     tell('a', HOSTS.a, port);
     tell('b', HOSTS.b, port);
@@ -156,7 +157,7 @@ describe('a Redis cluster of three masters', () => {
   });
 
   it('is kept while nobody takes connections where traffic is switched to, and left when somebody does', async () => {
-    const port = await freePortOn(...HOSTS.a, ...HOSTS.b);
+    const port = await freePort(...HOSTS.a, ...HOSTS.b);
     await startRedisCluster(HOSTS.a, port);
     tell('a', HOSTS.a, port);
     tell('b', HOSTS.b, port);
@@ -174,7 +175,7 @@ describe('a Redis cluster of three masters', () => {
 
   it('is reached behind addresses that lead nowhere by ioredis’s natMap', async () => {
     const [host] = HOSTS.a;
-    const port = await freePortOn(host);
+    const port = await freePort(host);
     await startRedisCluster([host], port, '--cluster-announce-ip', '192.0.2.1');
     tell('a', [host], port);
     tell('b', [], port);
@@ -195,7 +196,7 @@ describe('Redis with TLS', () => {
     const authority = await createAuthority(folder, 'redis');
     const [a, b] = [HOSTS.a[0], HOSTS.b[0]];
     const { cert, key } = await authority.issue('server', `IP:${a},IP:${b}`);
-    const port = await freePortOn(a, b);
+    const port = await freePort(a, b);
     const start = (host: string) =>
       startRedis(
         host,

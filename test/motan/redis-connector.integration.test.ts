@@ -9,7 +9,8 @@ import { createTopology } from '../../src/motan/topology.ts';
 import { provider } from '../helpers/motan-providers.ts';
 import { listOf, MemoryRegistry, queryKey, until } from '../helpers/motan-registry.ts';
 import { scratchFolder } from '../helpers/scratch-folder.ts';
-import { freePortOn, type RedisProcess, startRedis } from '../helpers/redis.ts';
+import { type RedisProcess, startRedis } from '../helpers/redis.ts';
+import { freePort } from '../helpers/ports.ts';
 
 const HOSTS = { a: '127.0.1.1', b: '127.0.2.1', cloud: '127.0.3.1' } as const;
 type Idc = keyof typeof HOSTS;
@@ -22,7 +23,7 @@ let port: number;
 
 beforeEach(async () => {
   registry = new MemoryRegistry();
-  port = await freePortOn(...Object.values(HOSTS));
+  port = await freePort(...Object.values(HOSTS));
   name = `rs.a.${port}`;
   const started = await Promise.all(Object.values(HOSTS).map((host) => startRedis(host, port)));
   servers = { a: started[0]!, b: started[1]!, cloud: started[2]! };
@@ -170,8 +171,8 @@ describe('other resources', () => {
   it('gives the start nodes of a cluster, which an ioredis cluster client starts from', async () => {
     expect(await clusterNodes(resolver, name)).toEqual([{ host: HOSTS.a, port }]);
     const folder = scratchFolder();
-    const clusterPort = await freePortOn(HOSTS.a);
-    const bus = await freePortOn(HOSTS.a);
+    const clusterPort = await freePort(HOSTS.a);
+    const bus = await freePort(HOSTS.a);
     await startRedis(
       HOSTS.a,
       clusterPort,

@@ -8,8 +8,9 @@ import type { EmbeddedRegistry } from '../../src/discovery/embedded/registry.ts'
 import { runSidecar } from '../../src/sidecar/run.ts';
 import { type Backend, startBackend } from '../helpers/backend.ts';
 import { startEmbeddedRegistry } from '../helpers/embedded-registry.ts';
-import { compiledWorker, freePort } from '../helpers/lua-nginx.ts';
+import { compiledWorker } from '../helpers/lua-nginx.ts';
 import { recordingLogger } from '../helpers/recording-logger.ts';
+import { freePort } from '../helpers/ports.ts';
 
 const until = <T>(what: () => Promise<T> | T) => vi.waitFor(what, { timeout: 8000, interval: 20 });
 let folder: string;

@@ -9,9 +9,9 @@ import { runProgram } from '../../../src/sidecar/cli/program.ts';
 import type { NamesStatus } from '../../../src/sidecar/names/names-status.ts';
 import { runSidecar } from '../../../src/sidecar/run.ts';
 import { askUdp, question, read } from '../../helpers/dns.ts';
-import { freePortOn } from '../../helpers/redis.ts';
 import { recordingLogger } from '../../helpers/recording-logger.ts';
 import { scratchFolder } from '../../helpers/scratch-folder.ts';
+import { freePort } from '../../helpers/ports.ts';
 
 let registries: Record<'a' | 'b', EmbeddedRegistry>;
 let logger: ReturnType<typeof recordingLogger>;
@@ -28,7 +28,7 @@ beforeEach(async () => {
   logger = recordingLogger();
   stop = new AbortController();
   file = path.join(scratchFolder({}), 'upsync.yaml');
-  dnsPort = await freePortOn('127.0.0.1');
+  dnsPort = await freePort();
 });
 
 afterEach(async () => {

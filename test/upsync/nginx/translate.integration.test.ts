@@ -3,10 +3,10 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { showFileName } from '../../../src/upsync/nginx/file-names.ts';
 import { startBackend } from '../../helpers/backend.ts';
-import { freePort } from '../../helpers/lua-nginx.ts';
 import { CORPUS } from '../../helpers/nginx-corpus.ts';
 import { scratchFolder } from '../../helpers/scratch-folder.ts';
 import { runNginx, testConfig, translated } from '../../helpers/translated-nginx.ts';
+import { freePort } from '../../helpers/ports.ts';
 
 const UPSYNC = 'upsync 127.0.0.1:8500/v1/kv/upstreams/test upsync_type=consul;';
 const asRoot = process.getuid?.() === 0;

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { type AddressInfo, createServer as createNetServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { chmod, mkdtemp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import type { Snapshot } from '../../../src/upstream/snapshot.ts';
 import { IncludeFileTarget } from '../../../src/upsync/targets/include-file.ts';
 import { ShowFiles } from '../../../src/upsync/targets/show-files.ts';
 import { recordingLogger } from '../../helpers/recording-logger.ts';
+import { freePort } from '../../helpers/ports.ts';
 
 let folder: string;
 let port: number;
@@ -35,14 +36,6 @@ async function backend(word: string): Promise<string> {
   backends.push(server);
   await once(server, 'listening');
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createNetServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const found = (server.address() as AddressInfo).port;
-  await new Promise((resolve) => server.close(resolve));
-  return found;
 }
 
 function startNginx(): ChildProcess {
