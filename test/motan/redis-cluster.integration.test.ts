@@ -162,7 +162,11 @@ describe('a Redis cluster of three masters', () => {
     tell('a', HOSTS.a, port);
     tell('b', HOSTS.b, port);
     const name = `rc.a.${port}`;
-    const cluster = clusterOn([{ host: name, port }], { dnsLookup: clusterLookup(resolver) });
+    // The client may come while the other cluster is still finding itself, and hear of the rest of it later.
+    const cluster = clusterOn([{ host: name, port }], {
+      dnsLookup: clusterLookup(resolver),
+      slotsRefreshInterval: 200,
+    });
     followCluster(cluster, resolver, name, { avoidMs: 100 });
     await cluster.set('k', 'a');
     resolver.plan('rc', { weights: { b: 1 }, reason: 'switch' });

@@ -36,6 +36,8 @@ export interface WorkersState {
   readonly free: number;
   /** In how many locations the worker that answers leaves the log phase out, where the end of a request is no news. */
   readonly locationsWithoutLog: number;
+  /** How many addresses the worker that answers need not have parsed any more. */
+  readonly keptPeers: number;
   readonly workers: readonly WorkerState[];
 }
 

@@ -3,9 +3,10 @@ import { type Attempt, attemptOf, closeAttempt, count, openAttempt, takeGroup } 
 import { catchUpAt } from './events.ts';
 import { keyValue } from './hash-key.ts';
 import { endAttempt, endRefused, notePick, noteReset } from './health.ts';
+import { sendTo } from './kept-peers.ts';
 import type { WorkerServer } from './list.ts';
 import { noteLoad, pickShared, sharesLoads } from './loads.ts';
-import { clock, lastFailure, noLiveServer, requestId, setPeer } from './nginx-balancer.ts';
+import { clock, lastFailure, noLiveServer, requestId } from './nginx-balancer.ts';
 import { hasFailed } from './outcome.ts';
 import { allowTries, endsUnheard, finishPlain, isPlain, sendPlain, takePlain } from './plain.ts';
 import type { Upstream } from './upstream.ts';
@@ -62,8 +63,7 @@ function balanceAttempt(id: number, upstream: Upstream, now: number): void {
     closeAttempt(attempt);
     return noLiveServer(upstream.name);
   }
-  if (!setPeer(server.host, server.port) && !skipRefused(upstream, attempt, now))
-    return noLiveServer(upstream.name);
+  if (!sendTo(server) && !skipRefused(upstream, attempt, now)) return noLiveServer(upstream.name);
   if (!isFirst) return;
   allowTries(upstream.balancer.tries);
   const first = attempt.request.tried.length === 0 ? attempt.peer : undefined;
@@ -99,7 +99,7 @@ function skipRefused(upstream: Upstream, attempt: Attempt, now: number): boolean
     attempt.request.tried.push(peer);
     peer = pick(upstream, attempt, now);
     const server = peer?.server as WorkerServer | undefined;
-    if (server !== undefined && setPeer(server.host, server.port)) return true;
+    if (server !== undefined && sendTo(server)) return true;
   }
   closeAttempt(attempt);
   return false;

@@ -3,6 +3,7 @@ import { type Commit, announce, commitList } from './commit.ts';
 import { BOOT, GENERATION, LISTS, dict, hashAt, numberAt, textAt } from './dictionary.ts';
 import { jsonMember, jsonNumber, jsonObject, jsonText } from './json.ts';
 import { lock, unlock } from './lock.ts';
+import { keptPeers } from './kept-peers.ts';
 import { locationsWithoutLog } from './log-phase.ts';
 import { self } from './self.ts';
 import { all, upstreamNamed } from './upstreams.ts';
@@ -133,6 +134,7 @@ function common(): string[] {
     jsonMember('capacity', jsonNumber(dict.capacity())),
     jsonMember('free', jsonNumber(dict.free_space())),
     jsonMember('locationsWithoutLog', jsonNumber(locationsWithoutLog())),
+    jsonMember('keptPeers', jsonNumber(keptPeers())),
     jsonMember('workers', `[${table.concat(workers, ',')}]`),
   ];
 }

@@ -1,10 +1,21 @@
 import { MAX_WEIGHT, type Server } from '../../../upstream/server-type.ts';
 import { type Endpoint, parseEndpoint } from './address.ts';
 
+/** What nginx made of an address: its socket address, and it as text. */
+export interface KeptPeer {
+  /** What the pointers below point into. */
+  readonly block: unknown;
+  readonly address: unknown;
+  readonly bytes: number;
+  readonly name: unknown;
+}
+
 /** A server with what nginx's balancer wants of its address. */
 export interface WorkerServer extends Server, Endpoint {
   /** The number of its upstream; 0 until it is put to work. */
   upstream: number;
+  /** What nginx made of its address. */
+  kept: KeptPeer | undefined;
 }
 
 /** Servers by the line they were read from: an unchanged server is not read again. */
@@ -55,6 +66,7 @@ export function parseServer(line: string): WorkerServer | string {
     slowStartMs,
     drain: hasFlag(flags!, 'r'),
     upstream: 0,
+    kept: undefined,
   };
 }
 

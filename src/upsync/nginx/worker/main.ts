@@ -3,7 +3,9 @@ import { CYCLE, dict, prepare } from './dictionary.ts';
 import { EVENT_SLOTS, FAILED, LIST, PROBE, RECOVERED, listen } from './events.ts';
 import { hearOf } from './health.ts';
 import { allowLongTraces, clock } from './nginx-balancer.ts';
+import { prepareKeptPeers } from './kept-peers.ts';
 import { prepareLogPhase } from './log-phase.ts';
+import { findNginx } from './nginx-memory.ts';
 import { self } from './self.ts';
 import { markAllStale, markStale, upstreamNumbered } from './upstreams.ts';
 import { startWorker } from './workers.ts';
@@ -27,7 +29,9 @@ export function init(bootFile: string): void {
 
 /** `init_worker_by_lua`. */
 export function initWorker(): void {
-  prepareLogPhase();
+  const parts = findNginx();
+  prepareLogPhase(parts);
+  prepareKeptPeers(parts);
   startWorker();
 }
 

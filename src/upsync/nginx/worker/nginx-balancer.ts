@@ -1,22 +1,11 @@
-/**
- * What the worker uses of lua-resty-core and LuaJIT's FFI. They are found by nginx itself: without them nginx's Lua
- * module does not start.
- */
+import { addressOf, load } from './ffi.ts';
+import { getRequest } from './nginx-memory.ts';
 
-/** Not `require` itself, which the bundler would try to resolve. */
-const load = _G.require as (this: void, name: string) => unknown;
-
+/** What the worker uses of lua-resty-core, which nginx itself finds: without it nginx's Lua module does not start. */
 interface BalancerModule {
   set_current_peer(this: void, host: string, port: number): LuaMultiReturn<[boolean | undefined, string]>;
   set_more_tries(this: void, count: number): LuaMultiReturn<[boolean | undefined, string]>;
   get_last_failure(this: void): LuaMultiReturn<['next' | 'failed' | undefined, number]>;
-}
-interface BaseModule {
-  get_request(this: void): unknown;
-}
-interface Ffi {
-  cast(this: void, type: unknown, value: unknown): number;
-  typeof(this: void, name: string): unknown;
 }
 
 interface JitOptions {
@@ -24,9 +13,6 @@ interface JitOptions {
 }
 
 const balancer = load('ngx.balancer') as BalancerModule;
-const getRequest = (load('resty.core.base') as BaseModule).get_request;
-const ffi = load('ffi') as Ffi;
-const addressType = ffi.typeof('uintptr_t');
 
 /** Why nginx asks for another server: `failed`, or `next` after an answer of 403 or 404; undefined at the first one. */
 export const lastFailure = balancer.get_last_failure as unknown as (
@@ -59,14 +45,12 @@ export function noLiveServer(upstream: string): void {
 }
 
 // What a request needs is kept in locals: LuaJIT then reads no global, which it would have to guard.
-const castTo = ffi.cast;
-const toNumber = tonumber;
 const readClock = ngx.now;
 
 /** nginx's request at hand, as a number: its address, which another request may have later. */
 export function requestId(): number {
   // Not as a tail call, which LuaJIT does not compile.
-  const id = toNumber(castTo(addressType, getRequest()))!;
+  const id = addressOf(getRequest());
   return id;
 }
 

@@ -1,10 +1,11 @@
 import type { Peer } from '../../../balancer/balancer.ts';
 import { endPlain } from '../../../balancer/peer.ts';
 import { endRefused, notePick } from './health.ts';
+import { sendTo } from './kept-peers.ts';
 import type { WorkerServer } from './list.ts';
 import { isByLoad } from './loads.ts';
 import { bringBackLog, isLogLeftOut, leaveOutLog } from './log-phase.ts';
-import { setMoreTries, setPeer } from './nginx-balancer.ts';
+import { setMoreTries } from './nginx-balancer.ts';
 import { mayHaveFailed } from './outcome.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -31,7 +32,7 @@ export function sendPlain(id: number, upstream: Upstream, now: number): boolean 
   if (peer === undefined) return false;
   const server = peer.server as WorkerServer;
   if (peer.fails > 0) notePick(upstream, peer, now);
-  if (!setPeer(server.host, server.port)) {
+  if (!sendTo(server)) {
     endRefused(upstream, peer, now);
     return false;
   }
