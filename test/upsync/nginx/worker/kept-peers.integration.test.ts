@@ -63,10 +63,10 @@ describe.each(['', 'keepalive 4;'])('the address of a server, with "%s" in the u
 
   it('is kept of IPv6 and of unix sockets as well', async () => {
     const path = join(proxy.nginx.directory, 'backend.sock');
-    const servers = [path, 0].map((at) =>
+    const servers = [{ path }, { port: 0, host: '::1' }].map((where) =>
       createHttpServer((request, response) => {
         response.end(request.socket.localFamily ?? 'unix');
-      }).listen(at, at === 0 ? '::1' : undefined),
+      }).listen(where),
     );
     await expect.poll(() => servers.every(({ listening }) => listening)).toBe(true);
     const six = `[::1]:${(servers[1]!.address() as { port: number }).port}`;
