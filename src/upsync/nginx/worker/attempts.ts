@@ -27,7 +27,7 @@ export const count = { open: 0, grouped: 0 };
 
 /** The open attempt of nginx's request `id`. */
 export function attemptOf(id: number): Attempt | undefined {
-  return open[id];
+  return count.open === 0 ? undefined : open[id];
 }
 
 /** Opens an attempt without allocating, as far as others ended before. */

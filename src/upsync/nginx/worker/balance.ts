@@ -33,7 +33,6 @@ export function log(): void {
   const id = requestId();
   const peer = finishPlain(id);
   if (peer !== undefined) return settlePlain(peer);
-  if (count.open === 0) return;
   const attempt = attemptOf(id);
   if (attempt !== undefined) finish(attempt, clock());
   if (count.grouped === 0) return;

@@ -14,6 +14,8 @@ import type { Upstream } from './upstream.ts';
  * address of nginx's request; an `Attempt` is opened only when there is more to remember.
  */
 const peers: Record<number, Peer | undefined> = {};
+/** How many there are; a request looks for its own only when there is one. */
+let open = 0;
 /** The same for requests of any method that end without a log phase; what is left of ended ones is overwritten some day. */
 const unlogged: Record<number, Peer | undefined> = {};
 
@@ -37,7 +39,9 @@ export function sendPlain(id: number, upstream: Upstream, now: number): boolean 
     return false;
   }
   allowTries(balancer.tries);
-  if (!endsUnheard(id, upstream, peer)) peers[id] = peer;
+  if (endsUnheard(id, upstream, peer)) return true;
+  peers[id] = peer;
+  open += 1;
   return true;
 }
 
@@ -70,7 +74,7 @@ export function allowTries(tries: number): void {
 
 /** True when nginx's request `id` was sent somewhere by `sendPlain` or left to `endsUnheard`, and has not ended. */
 export function isPlain(id: number): boolean {
-  return peers[id] !== undefined || isLogLeftOut();
+  return (open > 0 && peers[id] !== undefined) || isLogLeftOut();
 }
 
 /** The server of such a request, which somebody else ends from now on. */
@@ -86,8 +90,11 @@ export function finishPlain(id: number): Peer | undefined {
 }
 
 function takeLogged(id: number): Peer | undefined {
+  if (open === 0) return undefined;
   const peer = peers[id];
-  if (peer !== undefined) peers[id] = undefined;
+  if (peer === undefined) return undefined;
+  peers[id] = undefined;
+  open -= 1;
   return peer;
 }
 
