@@ -2,7 +2,7 @@ import { ffi } from './ffi.ts';
 import type { KeptPeer, WorkerServer } from './list.ts';
 import { setPeer } from './nginx-balancer.ts';
 import { getRequest, type NginxParts } from './nginx-memory.ts';
-import { type ReadCells, readingMemory } from './own-memory.ts';
+import { type Cells, type ReadCells, readingMemory } from './own-memory.ts';
 import { findPeerPlace, type PeerPlace } from './peer-place.ts';
 
 /**
@@ -29,12 +29,14 @@ typedef struct { size_t length; char *data; } upsync_text;
 typedef struct { char address[112]; size_t length; char *data; char text[?]; } upsync_kept_peer;
 `;
 const ADDRESS_BYTES = 112;
-/** Addresses kept by a worker, which a request of any age may point to: they live as long as it. Some 15 MB at most. */
+/** Addresses kept by a worker, which a request of any age may point to: they live as long as it. Some 30 MB at most. */
 const MOST = 65_536;
 /** How many requests the place is looked for with. */
 const SEARCHES = 3;
 
 const castTo = ffi.cast;
+const pointerType = ffi.typeof('void *');
+const cellsType = ffi.typeof('uint32_t *');
 const kept: Record<string, KeptPeer | undefined> = {};
 let count = 0;
 let nginx: NginxParts | undefined;
@@ -89,17 +91,17 @@ function search(server: WorkerServer, parts: NginxParts): void {
 }
 
 function createPut(at: PeerPlace, wordsNow: (this: void) => Words): Put {
-  const { request, address } = at;
+  // Locals of the function that uses them: LuaJIT takes them for constants.
+  const { request, address, name } = at;
   const length = (address + 1) * 2;
-  const name = at.names[0]!;
-  const pointerType = ffi.typeof('void *');
-  const cellsType = ffi.typeof('uint32_t *');
-  return ({ address: socketAddress, bytes, name: text }) => {
+  const pointer = pointerType;
+  const cells = cellsType;
+  return (peer) => {
     const words = wordsNow();
-    if (words[request] !== castTo(pointerType, getRequest()) || words[address] !== undefined) return false;
-    words[address] = socketAddress;
-    castTo<Record<number, number>>(cellsType, words)[length] = bytes;
-    words[name] = text;
+    if (words[request] !== castTo(pointer, getRequest()) || words[address] !== undefined) return false;
+    words[address] = peer.address;
+    castTo<Cells>(cells, words)[length] = peer.bytes;
+    words[name] = peer.name;
     return true;
   };
 }
@@ -117,27 +119,26 @@ function createFind({ from, path }: PeerPlace, luaMainConf: unknown): (this: voi
 }
 
 /** What nginx made of the address it was just told. */
-function keep(server: WorkerServer, { request, address, names }: PeerPlace): KeptPeer | undefined {
+function keep(server: WorkerServer, at: PeerPlace): KeptPeer | undefined {
   const key = `${server.host}:${server.port}`;
   const before = kept[key];
   if (before !== undefined || count >= MOST) return before;
   const words = find();
-  const cells = castTo<Record<number, number>>('uint32_t *', words);
-  const bytes = cells[(address + 1) * 2]!;
-  if (words[request] !== castTo('void *', getRequest()) || bytes > ADDRESS_BYTES) return undefined;
-  const name = castTo<Text>('upsync_text *', words[names[0]!]);
-  const length = tonumber(name.length)!;
+  const bytes = castTo<Cells>(cellsType, words)[(at.address + 1) * 2]!;
+  if (words[at.request] !== castTo(pointerType, getRequest()) || bytes > ADDRESS_BYTES) return undefined;
+  const text = castTo<Text>('upsync_text *', words[at.name]);
+  const length = tonumber(text.length)!;
   const block = ffi.new<Block>('upsync_kept_peer', length);
-  ffi.copy(block, words[address], bytes);
-  ffi.copy(block.text, name.data, length);
-  block.length = name.length;
+  ffi.copy(block, words[at.address], bytes);
+  ffi.copy(block.text, text.data, length);
+  block.length = text.length;
   block.data = block.text;
   const start = castTo<number>('char *', block);
   const peer = {
     block,
-    address: castTo('void *', start),
+    address: castTo(pointerType, start),
     bytes,
-    name: castTo('void *', start + ADDRESS_BYTES),
+    name: castTo(pointerType, start + ADDRESS_BYTES),
   };
   kept[key] = peer;
   count += 1;

@@ -14,7 +14,7 @@ export interface PeerPlace {
   /** Its words: the request it belongs to, the address, and the address as text. */
   readonly request: number;
   readonly address: number;
-  readonly names: readonly number[];
+  readonly name: number;
 }
 
 /** Words looked at of the module's configuration, from larger to smaller: it may end at the end of memory. */
@@ -101,7 +101,7 @@ function pointerIn(read: ReadCells, at: number, word: number): number | undefine
   return cells && pointerAt(cells, word);
 }
 
-/** The words that changed with a tell, when they are the address, then nothing but texts of it. */
+/** The words that changed with a tell, when they are an address and a text of it, and nothing else. */
 function wordsToldOf(
   read: ReadCells,
   untold: Cells,
@@ -109,9 +109,9 @@ function wordsToldOf(
   after: Cells,
   host: string,
   port: number,
-): Pick<PeerPlace, 'address' | 'names'> | undefined {
+): Pick<PeerPlace, 'address' | 'name'> | undefined {
   let address: number | undefined;
-  const names: number[] = [];
+  let name: number | undefined;
   for (const word of $range(0, PEER_WORDS - 2)) {
     const at = pointerAt(after, word);
     if (at === pointerAt(before, word)) continue;
@@ -120,10 +120,10 @@ function wordsToldOf(
     if (bytes !== undefined && pointerAt(untold, word) === 0) {
       if (address !== undefined || after[length] !== bytes || untold[length] !== 0) return undefined;
       address = word;
-    } else if (isTextOf(read, at, host)) names.push(word);
+    } else if (name === undefined && isTextOf(read, at, host)) name = word;
     else return undefined;
   }
-  return address === undefined || names.length === 0 ? undefined : { address, names };
+  return address === undefined || name === undefined ? undefined : { address, name };
 }
 
 /** The size of the socket address of this port that stands there. Source: Linux, sockaddr_in and sockaddr_in6. */
