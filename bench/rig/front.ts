@@ -1,3 +1,4 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -37,6 +38,8 @@ export interface FrontOptions {
   /** Path of an nginx with nginx-upsync-module compiled in, for `upsync-module`. */
   readonly upsyncNginx?: string;
 }
+
+const LOG_CHARACTERS = 2000;
 
 /** Starts nginx in one of the variants, with the same configuration but for the list. */
 export async function startFront(options: FrontOptions): Promise<Front> {
@@ -90,9 +93,22 @@ function startMain(
   upsyncNginx: string | undefined,
 ): Child {
   const args = ['-p', `${folder}/`, '-c', configuration];
-  if (variant === 'upsync')
-    return start(process.execPath, [PROGRAM, 'nginx', ...args], ['ignore', 'ignore', 'ignore']);
+  if (variant === 'upsync') return startUpsync(folder, args);
   return start(variant === 'upsync-module' ? (upsyncNginx ?? NGINX) : NGINX, args);
+}
+
+/** Its log is long, and read only when it ends before it is told to. */
+function startUpsync(folder: string, args: readonly string[]): Child {
+  const log = path.join(folder, 'upsync.log');
+  const file = openSync(log, 'w');
+  const child = start(process.execPath, [PROGRAM, 'nginx', ...args], ['ignore', 'ignore', file]);
+  closeSync(file);
+  child.process.once('exit', (code, signal) => {
+    if (child.process.killed) return;
+    const tail = readFileSync(log, 'utf8').slice(-LOG_CHARACTERS);
+    process.stderr.write(`upsync nginx ended by itself with ${code ?? signal}:\n${tail}\n`);
+  });
+  return child;
 }
 
 function startTemplate(folder: string, configuration: string, registry: Registry): Child {
